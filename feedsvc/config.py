@@ -1,0 +1,166 @@
+"""`feedsvc.toml` and the environment, read into frozen settings; every fault of the file at once, with its line.
+
+Knows nothing of plug-ins: what a source or an export says beyond the common keys is kept as `options` for the plug-in's own
+`Options`, together with the lines where it stands, so that the assembly can report faults at the right place. Secrets come
+from the environment or from files, are read at `load`, and print as stars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from feedsvc.model import Tlp
+
+
+class Secret:
+    """A secret: prints as stars, says its value only when asked."""
+
+    __slots__ = ("_value", "origin")
+
+    def __init__(self, value: str, origin: str) -> None:
+        self._value = value
+        self.origin = origin
+        """Where it came from (`environment FOO`, `file PATH`): safe to show."""
+
+    def reveal(self) -> str:
+        """The secret itself: for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "********"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table of the file begins and on which line each of its keys stands: for faults found later."""
+
+    file: str
+    line: int
+    keys: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, key: str) -> int:
+        """The line of a key; that of its table when the key is not there."""
+        return self.keys.get(key, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """Who publishes: becomes the STIX identity."""
+
+    name: str = "feedsvc"
+    contact: str = ""
+    identity_class: Literal["individual", "group", "system", "organization", "class", "unknown"] = "organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Where we listen and what we say of ourselves there."""
+
+    host: str = "127.0.0.1"
+    port: int = 8471
+    public_url: str = ""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    page_limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """One `[[source]]`.
+
+    Attributes:
+        secrets: by what they are (`api_key`, `username`, `password`).
+        overlap: how far behind the since-mark to ask again; None leaves it to the provider.
+        options: all other keys, for the plug-in's `Options`.
+    """
+
+    name: str
+    kind: Literal["pdns", "log"]
+    every: timedelta = timedelta(hours=1)
+    provider: str = ""
+    url: str = ""
+    format: str = "auto"
+    path: str = ""
+    tz: ZoneInfo | None = None
+    daily_quota: int | None = None
+    overlap: timedelta | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    place: Place = Place("feedsvc.toml", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSettings:
+    """One `[[collection]]`. `id` is None when the file gives none: it is made once and kept in the state."""
+
+    alias: str
+    id: str | None = None
+    title: str = ""
+    description: str = ""
+    watches: tuple[str, ...] = ("*",)
+    content: Literal["indicators"] = "indicators"
+    max_tlp: Tlp = Tlp.GREEN
+    place: Place = Place("feedsvc.toml", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """One `[[export]]`. `name` is the file's name under the exports directory."""
+
+    name: str
+    format: str
+    public: bool = False
+    watches: tuple[str, ...] = ("*",)
+    max_tlp: Tlp = Tlp.GREEN
+    min_confidence: int = 0
+    options: Mapping[str, object] = field(default_factory=dict)
+    place: Place = Place("feedsvc.toml", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Guards.
+
+    Attributes:
+        shrink: the share of a list that may leave it at once without a person's word.
+        findings_per_poll: a poll that finds more new names for one watch is held as a whole.
+    """
+
+    shrink: float = 0.2
+    findings_per_poll: int = 500
+    keep_observations: timedelta = timedelta(days=3 * 365)
+    keep_clients: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `feedsvc.toml`, paths resolved against its own directory."""
+
+    file: Path
+    state: Path
+    rules: Path
+    exports_dir: Path
+    timezone: ZoneInfo = ZoneInfo("UTC")
+    producer: Producer = Producer()
+    http: Http = Http()
+    sources: tuple[SourceSettings, ...] = ()
+    collections: tuple[CollectionSettings, ...] = ()
+    exports: tuple[ExportSettings, ...] = ()
+    limits: Limits = Limits()
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Settings:
+    """Read a configuration.
+
+    Raises:
+        ConfigError: with every fault of the file: syntax, unknown keys, wrong kinds, secrets that are not there.
+    """
+    raise NotImplementedError

@@ -1,0 +1,389 @@
+"""What history promises, whatever engine keeps it: one narrow interface, one contract test over all engines.
+
+An instance belongs to one thread. Everything that writes must stand inside `with history.transaction():`; cursor, facts and
+decisions that belong together stand in one block, so that they are stored together or not at all (design §6.2). Blocks do
+not nest. Reading needs no block; inside one it sees what the block wrote.
+
+Times go in and come out as aware UTC datetimes; `date_added` alone is a number of microseconds since 1970, because TAXII
+2.1 §3.3 sorts by it and clients compare it as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as AnyOf
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from feedsvc.model import (
+    Collection,
+    Cursor,
+    Decision,
+    Evidence,
+    Finding,
+    ListedName,
+    Observation,
+    Partner,
+    Refused,
+    Run,
+    Sighting,
+    SourceOutcome,
+    Status,
+    StixObject,
+    Tlp,
+)
+
+
+class Runs(Protocol):
+    """The run table: what was asked when, and how it ended. A missed run is a gap in it."""
+
+    def claim(self, job: str) -> AbstractContextManager[None]:
+        """Hold a job for as long as the block lasts; let go of by the system when the process dies, however it dies.
+
+        Raises:
+            Busy: another process (or thread) holds it.
+        """
+        ...
+
+    def begin(self, job: str, window: datetime, now: datetime) -> Run | None:
+        """Open a row for this window of this job; None when the window has one already: somebody else did it.
+
+        Rows of the job that were never ended are closed first as `failed: interrupted`: call it inside `claim`.
+        """
+        ...
+
+    def end(self, run: int, sources: Sequence[SourceOutcome], now: datetime) -> None:
+        """Close a row with how each source fared."""
+        ...
+
+    def get(self, run: int) -> Run | None:
+        """One run."""
+        ...
+
+    def last(self, job: str) -> Run | None:
+        """The job's run with the latest window, ended or not."""
+        ...
+
+    def between(self, start: datetime, end: datetime) -> tuple[Run, ...]:
+        """Runs that began in this span, oldest first."""
+        ...
+
+    def latest_outcomes(self) -> Mapping[str, tuple[Run, SourceOutcome]]:
+        """For each source its latest ended run and how it fared in it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NameFacts:
+    """What history knew of a name before a batch.
+
+    Attributes:
+        addresses: every address the name was seen at.
+        last_seen: the latest evidence of any source (provider time, else ours); None when the name is unknown.
+        domain_known: whether any name under the same registered domain was seen.
+    """
+
+    addresses: frozenset[str] = frozenset()
+    last_seen: datetime | None = None
+    domain_known: bool = False
+
+
+class Facts(Protocol):
+    """Cursors, observations, sightings and baselines: what was seen, and how far we looked."""
+
+    def cursors(self, source: str) -> Mapping[str, str]:
+        """Position by scope."""
+        ...
+
+    def move(self, cursors: Iterable[Cursor], now: datetime) -> None:
+        """Store cursors over what was there. A position of "" removes the cursor."""
+        ...
+
+    def marks(self) -> Mapping[tuple[str, str], datetime]:
+        """When a (source, netblock as text) pair was last read completely; see `complete`."""
+        ...
+
+    def complete(self, source: str, netblocks: Iterable[str], now: datetime) -> None:
+        """Record that these netblocks were just read completely by this source."""
+        ...
+
+    def baselines(self) -> Mapping[tuple[str, str, str, str], datetime]:
+        """When each baseline was complete, by (watch, fingerprint, source, netblock)."""
+        ...
+
+    def add_baselines(self, keys: Iterable[tuple[str, str, str, str]], now: datetime) -> None:
+        """Record baselines; those already there keep their time."""
+        ...
+
+    def name_facts(self, names: AnyOf[str]) -> Mapping[str, NameFacts]:
+        """Facts for each of these names; unknown ones are in the answer too."""
+        ...
+
+    def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
+        """Upsert observations and this source's evidence for them; times widen, counts take the larger."""
+        ...
+
+    def sight(self, source: str, sightings: Sequence[Sighting]) -> None:
+        """Add sightings to those of the same name, client and source: times widen, counts add up."""
+        ...
+
+    def refuse(self, run: int, source: str, refused: Sequence[Refused]) -> None:
+        """Add refusals of a run: counts of one reason add up, the first sample stays."""
+        ...
+
+    def evidence(self, name: str) -> tuple[Evidence, ...]:
+        """All evidence for a name, oldest first."""
+        ...
+
+    def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
+        """Who asked for a name, by source, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding as it is after a decision, and the decision."""
+
+    finding: Finding
+    decision: Decision
+
+
+class Findings(Protocol):
+    """Findings and the append-only log of who decided what."""
+
+    def get(self, watch: str, names: AnyOf[str]) -> Mapping[str, Finding]:
+        """The findings of a watch among these names."""
+        ...
+
+    def named(self, name: str) -> tuple[Finding, ...]:
+        """The findings of a name, one a watch, sorted by watch."""
+        ...
+
+    def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:
+        """Findings of these statuses, sorted by watch, case and name."""
+        ...
+
+    def apply(self, changes: Sequence[Change]) -> tuple[int, ...]:
+        """Store each finding (new or not) and append its decision; returns the decisions' ids."""
+        ...
+
+    def extend(self, findings: Sequence[Finding]) -> None:
+        """Store what new evidence changed (times, rdata, sources, valid_until) where no decision was needed."""
+        ...
+
+    def expiring(self, watch: str, now: datetime) -> tuple[Finding, ...]:
+        """Published findings of a watch whose `valid_until` has passed, sorted by name."""
+        ...
+
+    def decisions(self, name: str) -> tuple[Decision, ...]:
+        """All decisions on a name, oldest first."""
+        ...
+
+    def decision(self, number: int) -> Decision | None:
+        """One decision by its id."""
+        ...
+
+    def decided_between(self, start: datetime, end: datetime) -> tuple[Decision, ...]:
+        """Decisions of a span of time (end excluded), oldest first."""
+        ...
+
+    def listed(self, watches: Sequence[str], max_tlp: Tlp, min_confidence: int) -> Iterator[ListedName]:
+        """Published names for a list, sorted by bytes, one row a name (highest confidence, longest validity)."""
+        ...
+
+
+VersionFilter = Literal["last", "first", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """A question of a TAXII reader (TAXII 2.1 §3.4), already checked.
+
+    Attributes:
+        collection: its UUID.
+        max_rank: the reader's clearance, see `Tlp.rank`; rows above it do not exist for this reader.
+        after: `date_added` in microseconds; rows strictly after it.
+        ids, types: empty means any.
+        versions: which versions of each object; exact ones in `exact_versions`, OR-ed with it. `frozenset()` with exact
+            versions asks for those alone.
+        spec_versions: empty means the newest; every object here is 2.1, so any set without "2.1" finds nothing.
+    """
+
+    collection: str
+    max_rank: int
+    limit: int
+    after: int | None = None
+    ids: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    versions: frozenset[VersionFilter] = frozenset({"last"})
+    exact_versions: frozenset[str] = frozenset()
+    spec_versions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One object version in one collection. `body` is empty where the question was for a manifest."""
+
+    date_added: int
+    id: str
+    version: str
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Rows in ascending `date_added`, and whether more follow."""
+
+    rows: tuple[FeedRow, ...]
+    more: bool
+
+
+class Feed(Protocol):
+    """Published objects and collections. A published (id, version) pair never changes a byte (design §6.5)."""
+
+    def collection(self, alias: str) -> str | None:
+        """The UUID kept for an alias."""
+        ...
+
+    def keep_collection(self, alias: str, number: str) -> None:
+        """Keep a collection's UUID for ever."""
+        ...
+
+    def add(self, collection: Collection, objects: Sequence[StixObject], now: datetime) -> None:
+        """Add objects to a collection in this order; what it has already is left alone.
+
+        `date_added` is assigned here, inside the publishing transaction: strictly increasing per collection in steps of
+        whole milliseconds, never below the collection's high-water mark, whatever the clock says (design §6.3).
+
+        Raises:
+            HistoryError: an object differs from the bytes stored for the same id and version.
+        """
+        ...
+
+    def missing(self, collection: Collection) -> tuple[StixObject, ...]:
+        """The current version of objects that this collection should hold by its watches and marking but does not."""
+        ...
+
+    def current(self, object_id: str) -> StixObject | None:
+        """The latest version of an object, in any collection."""
+        ...
+
+    def objects(self, query: FeedQuery) -> FeedPage:
+        """A page with bodies."""
+        ...
+
+    def manifest(self, query: FeedQuery) -> FeedPage:
+        """The same page without bodies."""
+        ...
+
+    def has(self, collection: str, object_id: str, max_rank: int) -> bool:
+        """Whether a reader so cleared can see any version of an object in a collection."""
+        ...
+
+
+class Partners(Protocol):
+    """Who may read. Tokens are kept as SHA-256 alone."""
+
+    def add(self, partner: Partner, token_sha256: str) -> None:
+        """Add a partner.
+
+        Raises:
+            UsageError: there is one of this name.
+        """
+        ...
+
+    def all(self) -> tuple[Partner, ...]:
+        """Every partner, sorted by name."""
+        ...
+
+    def by_token(self, token_sha256: str) -> Partner | None:
+        """Whose token this is."""
+        ...
+
+    def rotate(self, name: str, token_sha256: str) -> None:
+        """Replace a partner's token.
+
+        Raises:
+            UsageError: there is no partner of this name.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a partner.
+
+        Raises:
+            UsageError: there is no partner of this name.
+        """
+        ...
+
+    def fetched(self, last: Mapping[str, datetime]) -> None:
+        """Record when partners fetched last; earlier times do not overwrite later ones."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExportState:
+    """What was written of a block list, and what a guard holds back.
+
+    Attributes:
+        held: why the next content was not written; "" when nothing is held.
+    """
+
+    name: str
+    format: str
+    count: int
+    serial: int
+    sha256: str
+    changed_at: datetime
+    held: str = ""
+
+
+class Exports(Protocol):
+    """How each block list stands."""
+
+    def all(self) -> tuple[ExportState, ...]:
+        """Every known list, sorted by name."""
+        ...
+
+    def keep(self, state: ExportState) -> None:
+        """Store how a list stands."""
+        ...
+
+
+class History(Protocol):
+    """The state of one feedsvc."""
+
+    @property
+    def runs(self) -> Runs: ...  # noqa: D102
+    @property
+    def facts(self) -> Facts: ...  # noqa: D102
+    @property
+    def findings(self) -> Findings: ...  # noqa: D102
+    @property
+    def feed(self) -> Feed: ...  # noqa: D102
+    @property
+    def partners(self) -> Partners: ...  # noqa: D102
+    @property
+    def exports(self) -> Exports: ...  # noqa: D102
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One transaction: all of the block is stored, or nothing.
+
+        Raises:
+            Busy: another writer kept the state locked for longer than the engine waits (30 s).
+        """
+        ...
+
+    def note(self, key: str) -> str | None:
+        """A small text kept for ever: the producer's identity, a signing key."""
+        ...
+
+    def keep_note(self, key: str, text: str) -> None:
+        """Keep a small text."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
