@@ -10,11 +10,12 @@ repairs, and says why. This module knows no rule, no allow list and no network.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -337,3 +338,40 @@ def parse_netblock(text: str) -> Netblock:
     except ValueError as err:
         raise NameRefused(f"no netblock: {err}") from err
     return Netblock(network.version, int(network.network_address), int(network.broadcast_address))
+
+
+class NetblockMap:
+    """Which of many netblocks, overlapping or not, an address lies in: one binary search per question.
+
+    The address line of each IP version is cut at every border of every netblock; each piece knows the netblocks over it.
+    """
+
+    def __init__(self, netblocks: Sequence[Netblock]) -> None:
+        self.netblocks = tuple(netblocks)
+        self._starts: dict[int, list[int]] = {}
+        self._inside: dict[int, list[tuple[int, ...]]] = {}
+        for version in (4, 6):
+            self._cut(version)
+
+    def _cut(self, version: int) -> None:
+        opens: dict[int, list[int]] = {}
+        closes: dict[int, list[int]] = {}
+        for index, block in enumerate(self.netblocks):
+            if block.version == version:
+                opens.setdefault(block.first, []).append(index)
+                closes.setdefault(block.last + 1, []).append(index)
+        current: set[int] = set()
+        starts, inside = [-1], [()]  # type: tuple[list[int], list[tuple[int, ...]]]
+        for border in sorted(opens.keys() | closes.keys()):
+            current.difference_update(closes.get(border, ()))
+            current.update(opens.get(border, ()))
+            starts.append(border)
+            inside.append(tuple(sorted(current)))
+        self._starts[version], self._inside[version] = starts, inside
+
+    def find(self, address: Address) -> tuple[int, ...]:
+        """Indices into `netblocks` of all that hold the address, ascending."""
+        return self._inside[address.version][bisect.bisect_right(self._starts[address.version], address.value) - 1]
+
+    def __contains__(self, address: Address) -> bool:
+        return bool(self.find(address))
