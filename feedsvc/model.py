@@ -267,7 +267,7 @@ class Decision:
     Attributes:
         id: given by the history; 0 before.
         actor: a person's login, or `feedsvc` for what a rule decided.
-        verb: `find`, `approve`, `hold`, `reject`, `revoke`, `publish`, `expire`, `reactivate` or `undo`.
+        verb: `find`, `ignore`, `approve`, `hold`, `reject`, `revoke`, `publish`, `expire`, `reactivate` or `undo`.
         undoes: the decision that an `undo` takes back.
     """
 
@@ -281,6 +281,14 @@ class Decision:
     reason: str
     id: int = 0
     undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding as it is after a decision, and the decision."""
+
+    finding: Finding
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)

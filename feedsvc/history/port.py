@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from feedsvc.model import (
+    Change,
     Collection,
     Cursor,
     Decision,
@@ -140,14 +141,6 @@ class Facts(Protocol):
     def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
         """Who asked for a name, by source, oldest first."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A finding as it is after a decision, and the decision."""
-
-    finding: Finding
-    decision: Decision
 
 
 class Findings(Protocol):

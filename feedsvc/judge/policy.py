@@ -1,0 +1,151 @@
+"""What becomes of a finding: found, settled at the end of a poll, extended by evidence, decided by a person, expired.
+
+Pure. Each function takes findings as they are and returns changes (the finding afterwards, and the decision that says who
+and why); storing and publishing them is the pipeline's. The life of a finding is drawn in docs/glossary.md, "status".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+
+from feedsvc.judge.novelty import PHRASES
+from feedsvc.model import Change, Decision, Finding, Novelty, Status, Watch
+from feedsvc.names import Verdict
+
+RULE = "feedsvc"
+"""The actor of every decision that a rule takes."""
+
+
+def change(
+    before: Finding | None,
+    after: Finding,
+    *,
+    verb: str,
+    actor: str,
+    reason: str,
+    now: datetime,
+    undoes: int | None = None,
+) -> Change:
+    """A finding as it will be, with the decision that made it so."""
+    return Change(
+        finding=dataclasses.replace(after, reason=reason),
+        decision=Decision(
+            at=now,
+            actor=actor,
+            verb=verb,
+            watch=after.watch,
+            name=after.name,
+            before=before.status if before else None,
+            after=after.status,
+            reason=reason,
+            undoes=undoes,
+        ),
+    )
+
+
+def find(finding: Finding, watch: Watch, verdict: Verdict, *, in_baseline: bool, now: datetime) -> Change:
+    """Where a new finding begins: rejected by the gate, in the baseline, held as stale, or a candidate."""
+    status, verb, reason = _begin(finding, watch, verdict, in_baseline=in_baseline, now=now)
+    return change(None, dataclasses.replace(finding, status=status), verb=verb, actor=RULE, reason=reason, now=now)
+
+
+def _begin(finding: Finding, watch: Watch, verdict: Verdict, *, in_baseline: bool, now: datetime) -> tuple[Status, str, str]:
+    if not verdict:
+        return Status.REJECTED, "reject", f"not publishable: {verdict.reason}"
+    if in_baseline and watch.baseline == "hold":
+        return Status.BASELINE, "hold", "found before the baseline was complete; approve it to publish it"
+    if in_baseline and watch.baseline == "ignore":
+        return Status.BASELINE, "ignore", "found before the baseline was complete; the rule ignores those"
+    if finding.valid_until is not None and finding.valid_until <= now:
+        return Status.HELD, "hold", stale(finding, watch)
+    return Status.CANDIDATE, "find", f"{finding.novelty}: {PHRASES[finding.novelty]}"
+
+
+def stale(finding: Finding, watch: Watch) -> str:
+    """Why a finding whose validity is over is not published by a rule."""
+    return (
+        f"last evidence of {finding.last_seen:%Y-%m-%d} is older than valid_for "
+        f"({watch.valid_for.days} days); approve it to publish it all the same"
+    )
+
+
+def settle(watch: Watch, candidates: Sequence[Finding], fresh: int, limit: int, now: datetime) -> list[Change]:
+    """Decide on a watch's candidates at the end of a poll.
+
+    Args:
+        candidates: all that wait, those of earlier polls too.
+        fresh: how many of them this poll found.
+        limit: a poll that found more than this is held as a whole, whatever the rule says.
+    """
+    if fresh > limit:
+        reason = f"the poll found {fresh} new names, over findings_per_poll = {limit}; look before you approve"
+        return [
+            change(one, dataclasses.replace(one, status=Status.HELD), verb="hold", actor=RULE, reason=reason, now=now)
+            for one in candidates
+        ]
+    if watch.publish == "review":
+        return []
+    return [approve(one, watch, actor=RULE, reason=f"{one.reason} (publish: auto)", now=now) for one in candidates]
+
+
+def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
+    """A known finding with what new evidence adds; equal to the old one when it adds nothing.
+
+    Args:
+        seen: the same name as this evidence alone would make it.
+    """
+    last_seen = max(finding.last_seen, seen.last_seen)
+    firsts = [when for when in (finding.provider_first_seen, seen.provider_first_seen) if when is not None]
+    return dataclasses.replace(
+        finding,
+        last_seen=last_seen,
+        provider_first_seen=min(firsts, default=None),
+        rdata=tuple(sorted({*finding.rdata, *seen.rdata})),
+        sources=tuple(sorted({*finding.sources, *seen.sources})),
+        valid_until=max(finding.valid_until or last_seen, last_seen + watch.valid_for),
+    )
+
+
+def reactivate(finding: Finding, now: datetime) -> Change | None:
+    """An expired finding with fresh evidence is a candidate again; None when it stays as it is."""
+    if finding.status is not Status.EXPIRED or finding.valid_until is None or finding.valid_until <= now:
+        return None
+    back = dataclasses.replace(finding, status=Status.CANDIDATE, novelty=Novelty.REACTIVATED)
+    reason = f"{Novelty.REACTIVATED}: seen again after it had expired"
+    return change(finding, back, verb="reactivate", actor=RULE, reason=reason, now=now)
+
+
+def expire(finding: Finding, now: datetime) -> Change:
+    """A published finding whose validity is over, proven by complete polls (design §6.9)."""
+    gone = dataclasses.replace(finding, status=Status.EXPIRED)
+    reason = f"no evidence since {finding.last_seen:%Y-%m-%d}"
+    return change(finding, gone, verb="expire", actor=RULE, reason=reason, now=now)
+
+
+def approve(finding: Finding, watch: Watch, *, actor: str, reason: str, now: datetime) -> Change:
+    """Approved, to be published; back from a revocation it gets a new episode, and so a new STIX id."""
+    episode = finding.episode + (finding.status is Status.REVOKED)
+    valid_until = finding.valid_until
+    if valid_until is None or valid_until <= now:
+        # A person who approves an old name vouches for it from now on.
+        valid_until = now + watch.valid_for
+    approved = dataclasses.replace(finding, status=Status.APPROVED, episode=episode, valid_until=valid_until)
+    return change(finding, approved, verb="approve", actor=actor, reason=reason, now=now)
+
+
+def published(finding: Finding, now: datetime) -> Change:
+    """It stands in the feed from this transaction on."""
+    out = dataclasses.replace(finding, status=Status.PUBLISHED, published_at=finding.published_at or now)
+    return change(finding, out, verb="publish", actor=RULE, reason=finding.reason, now=now)
+
+
+def renewal_due(published_until: datetime, finding: Finding, watch: Watch, now: datetime) -> bool:
+    """Whether readers should get a new version because of later evidence.
+
+    Each version costs every reader; one is made when less than half of `valid_for` is left of the one they have.
+    """
+    if finding.valid_until is None or finding.valid_until <= published_until:
+        return False
+    return published_until - now < watch.valid_for / 2
