@@ -71,23 +71,23 @@ def stale(finding: Finding, watch: Watch) -> str:
     )
 
 
-def settle(watch: Watch, candidates: Sequence[Finding], fresh: int, limit: int, now: datetime) -> list[Change]:
+def settle(watch: Watch, waiting: Sequence[Finding], fresh: Sequence[Finding], limit: int, now: datetime) -> list[Change]:
     """Decide on a watch's candidates at the end of a poll.
 
     Args:
-        candidates: all that wait, those of earlier polls too.
-        fresh: how many of them this poll found.
+        waiting: every candidate, those of earlier polls too.
+        fresh: those that this poll found.
         limit: a poll that found more than this is held as a whole, whatever the rule says.
     """
-    if fresh > limit:
-        reason = f"the poll found {fresh} new names, over findings_per_poll = {limit}; look before you approve"
+    if len(fresh) > limit:
+        reason = f"the poll found {len(fresh)} new names, over findings_per_poll = {limit}; look before you approve"
         return [
             change(one, dataclasses.replace(one, status=Status.HELD), verb="hold", actor=RULE, reason=reason, now=now)
-            for one in candidates
+            for one in fresh
         ]
     if watch.publish == "review":
         return []
-    return [approve(one, watch, actor=RULE, reason=f"{one.reason} (publish: auto)", now=now) for one in candidates]
+    return [approve(one, watch, actor=RULE, reason=f"{one.reason} (publish: auto)", now=now) for one in waiting]
 
 
 def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
