@@ -158,6 +158,10 @@ class Findings(Protocol):
         """Findings of these statuses, sorted by watch, case and name."""
         ...
 
+    def counts(self) -> Mapping[tuple[str, Status], int]:
+        """How many findings each watch has in each status, counted by the engine; pairs without any are left out."""
+        ...
+
     def apply(self, changes: Sequence[Change]) -> tuple[int, ...]:
         """Store each finding (new or not) and append its decision; returns the decisions' ids."""
         ...
