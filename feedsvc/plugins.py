@@ -40,9 +40,9 @@ def _module_name(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _own(kind: Kind) -> list[str]:
+def _own(of: Kind) -> list[str]:
     try:
-        folder = importlib.import_module(FOLDERS[kind])
+        folder = importlib.import_module(FOLDERS[of])
     except ModuleNotFoundError:
         return []
     return [
@@ -50,41 +50,41 @@ def _own(kind: Kind) -> list[str]:
     ]
 
 
-def _foreign(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"feedsvc.{kind}")}
+def _foreign(of: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"feedsvc.{of}")}
 
 
-def names(kind: Kind) -> list[str]:
+def names(of: Kind) -> list[str]:
     """Every plug-in of a kind, ours and those of installed packages, sorted."""
-    return sorted({*_own(kind), *_foreign(kind)})
+    return sorted({*_own(of), *_foreign(of)})
 
 
-def load(kind: Kind, name: str) -> ModuleType:
+def load(of: Kind, name: str) -> ModuleType:
     """The module of a plug-in; ours comes before a foreign one of the same name.
 
     Raises:
         PluginError: there is none of that name (the message lists those there are), it fails on import, or it lacks a
             part of the contract.
     """
-    module = _import(kind, name)
+    module = _import(of, name)
     lacking = [part for part in ("Options", "build") if not hasattr(module, part)]
     if not inspect.getdoc(module):
         lacking.append("a docstring")
     if lacking:
-        raise PluginError(f"{kind} plug-in {name!r} lacks {' and '.join(lacking)}")
+        raise PluginError(f"{of} plug-in {name!r} lacks {' and '.join(lacking)}")
     return module
 
 
-def _import(kind: Kind, name: str) -> ModuleType:
+def _import(of: Kind, name: str) -> ModuleType:
     try:
-        if name in _own(kind):
-            return importlib.import_module(f"{FOLDERS[kind]}.{_module_name(name)}")
-        point = _foreign(kind).get(name)
+        if name in _own(of):
+            return importlib.import_module(f"{FOLDERS[of]}.{_module_name(name)}")
+        point = _foreign(of).get(name)
         if point is not None:
             return importlib.import_module(point.module)
     except ImportError as err:
-        raise PluginError(f"{kind} plug-in {name!r} fails on import: {err}") from err
-    raise PluginError(f"no {kind} plug-in {name!r}; there are: {', '.join(names(kind)) or 'none'}")
+        raise PluginError(f"{of} plug-in {name!r} fails on import: {err}") from err
+    raise PluginError(f"no {of} plug-in {name!r}; there are: {', '.join(names(of)) or 'none'}")
 
 
 def read_options(module: ModuleType, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 - the plug-in's own type
@@ -122,6 +122,40 @@ def _option_messages(err: ValidationError) -> dict[str, str]:
         key = str(fault["loc"][0]) if fault["loc"] else ""
         found.setdefault(key, f"{key}: {fault['msg'].lower()}")
     return found
+
+
+def kind(text: str) -> Kind:
+    """A kind by its name.
+
+    Raises:
+        PluginError: there is no such kind; the message lists them.
+    """
+    found = next((one for one in FOLDERS if one == text), None)
+    if found is None:
+        raise PluginError(f"no kind of plug-in {text!r}; there are: {', '.join(FOLDERS)}")
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Overview:
+    """One plug-in in a listing; one that cannot be loaded says so in its summary."""
+
+    kind: Kind
+    name: str
+    summary: str
+
+
+def overview(only: str = "") -> list[Overview]:
+    """Every plug-in of a kind, or of all, with the first line of its manual page."""
+    kinds = [kind(only)] if only else list(FOLDERS)
+    return [Overview(one, name, _summary_or_fault(one, name)) for one in kinds for name in names(one)]
+
+
+def _summary_or_fault(of: Kind, name: str) -> str:
+    try:
+        return summary(load(of, name))
+    except PluginError as err:
+        return f"cannot be used: {err}"
 
 
 def summary(module: ModuleType) -> str:
