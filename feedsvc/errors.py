@@ -2,9 +2,9 @@
 
     FeedsvcError
     ├── UsageError            what was asked for cannot be done as asked (exit code 2)
-    │   └── ConfigError       faults of configuration and rules, all of them at once
+    │   ├── ConfigError       faults of configuration and rules, all of them at once
+    │   └── PluginError       no such plug-in, or it broke while it was loaded
     ├── NameRefused           a text is no domain name, address or netblock
-    ├── PluginError           no such plug-in, or it broke while it was loaded
     ├── SourceError           a provider or log could not be read; permanent or transient
     ├── HistoryError          the state cannot be used as it is
     │   ├── ForeignState      the file belongs to another program or a newer feedsvc
@@ -55,7 +55,7 @@ class NameRefused(FeedsvcError):
     """A text is no domain name, address or netblock; the message is the reason alone, without the text."""
 
 
-class PluginError(FeedsvcError):
+class PluginError(UsageError):
     """A plug-in is unknown, or broke while it was loaded."""
 
 
