@@ -393,6 +393,26 @@ class ListedName:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportState:
+    """What was written of a block list, and what a guard holds back.
+
+    Attributes:
+        name: of the file.
+        serial: see `feedsvc.publish.port.ListMeta`; 0 when nothing was ever written.
+        sha256: of the file, in hex; "" when nothing was ever written.
+        held: why the next content was not written; "" when nothing is held.
+    """
+
+    name: str
+    format: str
+    count: int
+    serial: int
+    sha256: str
+    changed_at: datetime
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One row of the run table: what was asked, when it began and ended, and how.
 

@@ -23,6 +23,7 @@ from feedsvc.model import (
     Cursor,
     Decision,
     Evidence,
+    ExportState,
     Finding,
     ListedName,
     Observation,
@@ -318,23 +319,6 @@ class Partners(Protocol):
     def fetched(self, last: Mapping[str, datetime]) -> None:
         """Record when partners fetched last; earlier times do not overwrite later ones."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ExportState:
-    """What was written of a block list, and what a guard holds back.
-
-    Attributes:
-        held: why the next content was not written; "" when nothing is held.
-    """
-
-    name: str
-    format: str
-    count: int
-    serial: int
-    sha256: str
-    changed_at: datetime
-    held: str = ""
 
 
 class Exports(Protocol):
