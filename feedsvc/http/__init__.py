@@ -1,0 +1,20 @@
+"""The one client for what we ask of others: honest, bounded, patient, and discreet with secrets (RFC 9110, RFC 9112).
+
+Honest: it says who asks. Bounded: an answer has a deadline, a size, a length of line; few questions are under way at one
+host. Patient: a fault that may pass is asked again after growing, jittered pauses; a refusal (401, 403, 429) never is.
+Discreet: credentials go to the host they are meant for and nowhere else, and no error, log or `repr` shows them.
+
+Proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used, as many a SOC has no other way
+out; loopback is never asked through one. `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured, certificates are always verified;
+`.netrc` and cookies are not used. Redirects are followed on the same host alone.
+
+It only GETs, and knows no provider, no quota and no format beyond lines.
+"""
+
+from feedsvc.http.answer import Answer
+from feedsvc.http.client import Client
+from feedsvc.http.credentials import Credentials, api_key, basic, shown
+from feedsvc.http.faults import AnswerTooBig, HttpError
+from feedsvc.http.limits import Limits
+
+__all__ = ["Answer", "AnswerTooBig", "Client", "Credentials", "HttpError", "Limits", "api_key", "basic", "shown"]

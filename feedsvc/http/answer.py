@@ -1,0 +1,156 @@
+"""An answer that was accepted: its headers, and its body as lines that come within deadline and size."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from feedsvc.clock import monotonic
+from feedsvc.http.credentials import shown
+from feedsvc.http.faults import AnswerTooBig, HttpError
+from feedsvc.http.wire import WIRE_ERRORS
+
+_STEP = 65_536  # bytes decompressed at a time, so that a gzip bomb costs no more than this at once
+_MARKUP = (b"<", b"\xef\xbb\xbf<")  # how HTML and XML begin, with or without a byte order mark; no NDJSON does
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far one answer may go.
+
+    Attributes:
+        host: who answers, for messages.
+        due: the moment (monotonic) of the deadline.
+        deadline: the same in seconds from the question on.
+        hidden: secrets that must not be shown.
+    """
+
+    host: str
+    due: float
+    deadline: float
+    max_bytes: int
+    max_line: int
+    hidden: Sequence[str]
+
+
+class Answer:
+    """A body under way. Read it once, by `lines` or by `read`.
+
+    Attributes:
+        status: 200 or 204.
+        headers: their names in lower case.
+    """
+
+    def __init__(self, response: httpx.Response, bounds: Bounds) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._bounds = bounds
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status} of {self._bounds.host}>"
+
+    def shown(self, text: bytes | str) -> str:
+        """A piece of the answer as it may be shown, without the secrets it was asked with."""
+        return shown(text, self._bounds.hidden)
+
+    def lines(self) -> Iterator[bytes]:
+        """Lines as they come, each with its LF; only the last one of a body may lack it. HTML is no lines.
+
+        Raises:
+            HttpError: the stream is cut, too slow, not decodable, or HTML; AnswerTooBig when it or a line is too big. All
+                complete lines that came before were yielded.
+        """
+        rest = b""
+        for chunk in self._no_markup(self._chunks()):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield self._short(line) + b"\n"
+            self._short(rest)
+        if rest:
+            yield rest
+
+    def read(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            HttpError: as `lines` does, but for HTML.
+        """
+        return b"".join(self._chunks())
+
+    def beginning(self, size: int) -> bytes:
+        """The first bytes of the body, as many as come: for error messages, so it never raises."""
+        found = b""
+        try:
+            for chunk in self._chunks():
+                found += chunk
+                if len(found) >= size:
+                    break
+        except HttpError:
+            pass
+        return found[:size]
+
+    def _short(self, line: bytes) -> bytes:
+        if len(line) > self._bounds.max_line:
+            raise AnswerTooBig(f"{self._bounds.host}: a line of the answer is over {self._bounds.max_line:,} bytes")
+        return line
+
+    def _no_markup(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        begun = False
+        for chunk in chunks:
+            if not begun and chunk.strip():
+                begun = True
+                if chunk.lstrip().startswith(_MARKUP):
+                    raise HttpError(f"{self._bounds.host}: answer is HTML, not NDJSON: is the URL right?")
+            yield chunk
+
+    def _chunks(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._decoded():
+            size += len(chunk)
+            if size > self._bounds.max_bytes:
+                raise AnswerTooBig(f"{self._bounds.host}: the answer is over {self._bounds.max_bytes:,} bytes")
+            yield chunk
+
+    def _decoded(self) -> Iterator[bytes]:
+        # Not by httpx: it decompresses whatever came at once, several codings deep, and takes a cut gzip for a whole one.
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding in ("", "identity"):
+            return self._raw()
+        if coding in ("gzip", "x-gzip"):
+            return self._gunzipped(self._raw())
+        raise HttpError(f"{self._bounds.host}: the answer has a coding that was not asked for: {self.shown(coding)}")
+
+    def _raw(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_raw()
+        except WIRE_ERRORS as err:
+            raise HttpError(self._why_broken(err)) from err
+
+    def _why_broken(self, err: Exception) -> str:
+        bounds = self._bounds
+        if monotonic() >= bounds.due:
+            return f"{bounds.host}: the answer took longer than {bounds.deadline:g} s and was given up"
+        return f"{bounds.host}: the answer was cut off: {self.shown(str(err)) or type(err).__name__}"
+
+    def _gunzipped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        inflate, begun = zlib.decompressobj(wbits=31), False
+        for chunk in chunks:
+            while chunk:
+                begun = True
+                yield self._inflated(inflate, chunk)
+                chunk = inflate.unconsumed_tail  # noqa: PLW2901
+                if inflate.eof:
+                    chunk = inflate.unused_data  # noqa: PLW2901 - RFC 1952 §2.2: members may follow each other
+                    inflate, begun = zlib.decompressobj(wbits=31), False
+        if begun:
+            raise HttpError(f"{self._bounds.host}: the answer was cut off in the middle of its gzip")
+
+    def _inflated(self, inflate: zlib._Decompress, chunk: bytes) -> bytes:
+        try:
+            return inflate.decompress(chunk, _STEP)
+        except zlib.error as err:
+            raise HttpError(f"{self._bounds.host}: the answer is not the gzip it says it is") from err

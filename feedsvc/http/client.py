@@ -1,0 +1,247 @@
+"""The client: one GET, asked again while its fault may pass, within the limits."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+import stamina
+
+from feedsvc.clock import Clock, monotonic, utc_now
+from feedsvc.errors import UsageError
+from feedsvc.http.answer import Answer, Bounds
+from feedsvc.http.credentials import Credentials, shown
+from feedsvc.http.faults import TRANSIENT, HttpError, meaning, retry_after
+from feedsvc.http.limits import Limits
+from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Transport, distrusts
+
+_OF_AN_ERROR = 4096  # bytes read of a body that explains a refusal
+
+
+def user_agent(contact: str) -> str:
+    """`feedsvc/0.1.0 (+soc@example.org)`: who asks, and whom to tell (RFC 9110 §10.1.5)."""
+    try:
+        version = importlib.metadata.version("feedsvc")
+    except importlib.metadata.PackageNotFoundError:
+        version = "0"
+    plain = "".join(char for char in contact if char.isascii() and char.isprintable() and char not in "()\\")
+    return f"feedsvc/{version} (+{plain})" if plain else f"feedsvc/{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    url: httpx.URL
+    headers: Mapping[str, str]
+    credentials: Credentials | None
+    limits: Limits
+
+    @property
+    def host(self) -> str:
+        return self.url.netloc.decode("ascii")
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        return self.credentials.hidden if self.credentials else ()
+
+    def bounds(self, due: float) -> Bounds:
+        return Bounds(
+            host=self.host,
+            due=due,
+            deadline=self.limits.deadline,
+            max_bytes=self.limits.max_bytes,
+            max_line=self.limits.max_line,
+            hidden=self.hidden,
+        )
+
+
+class Client:
+    """Asks others by HTTP; may be shared by threads.
+
+    Attributes:
+        limits: of every answer, unless `get` is given others.
+    """
+
+    def __init__(self, *, contact: str = "", limits: Limits | None = None, now: Clock = utc_now) -> None:
+        self.limits = limits or Limits()
+        self._now = now
+        self._lock = threading.Lock()
+        self._turns: dict[str, threading.BoundedSemaphore] = {}
+        self._client = httpx.Client(
+            transport=Transport(self.limits.silence),
+            headers={"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=False,  # the transport decides about proxies itself
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    @contextlib.contextmanager
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
+        deadline: float | None = None,
+        max_bytes: int | None = None,
+    ) -> Iterator[Answer]:
+        """Ask, and hold the answer open for as long as the block lasts.
+
+        Args:
+            url: http or https, percent-encoded, without credentials.
+            deadline: seconds, in place of that of the limits.
+            max_bytes: of the body, in place of that of the limits.
+
+        Raises:
+            HttpError: no connection, no answer, or another status than 200 and 204.
+            UsageError: the URL is none.
+        """
+        limits = replace(
+            self.limits,
+            deadline=self.limits.deadline if deadline is None else deadline,
+            max_bytes=self.limits.max_bytes if max_bytes is None else max_bytes,
+        )
+        question = _Question(_target(url, params), headers or {}, credentials, limits)
+        with self._turn(question), contextlib.closing(self._insist(question)) as response:
+            yield response.answer
+
+    @contextlib.contextmanager
+    def _turn(self, question: _Question) -> Iterator[None]:
+        with self._lock:
+            turns = self._turns.setdefault(question.host, threading.BoundedSemaphore(self.limits.per_host))
+        if not turns.acquire(timeout=question.limits.deadline):
+            raise HttpError(f"{question.host}: too many questions are under way there", transient=True)
+        try:
+            yield
+        finally:
+            turns.release()
+
+    def _insist(self, question: _Question) -> _Opened:
+        limits = question.limits
+        for attempt in stamina.retry_context(
+            lambda err: _worth_another(err, limits.max_wait),
+            attempts=limits.attempts,
+            timeout=limits.deadline,
+            wait_initial=limits.wait,
+            wait_jitter=limits.wait,
+            wait_max=limits.max_wait,
+        ):
+            with attempt:
+                return self._follow(question)
+        raise AssertionError("unreachable")
+
+    def _follow(self, question: _Question) -> _Opened:
+        due = monotonic() + question.limits.deadline
+        request = self._request(question, due)
+        for _ in range(question.limits.redirects + 1):
+            opened = self._send(request, question, due)
+            if opened.answer.status in (200, 204):
+                return opened
+            with contextlib.closing(opened):
+                request = self._elsewhere(request, opened, question)
+        raise HttpError(f"{question.host}: more than {question.limits.redirects} redirects: is the URL right?")
+
+    def _request(self, question: _Question, due: float) -> httpx.Request:
+        headers = dict(question.headers)
+        if question.credentials is not None:
+            headers[question.credentials.header] = question.credentials.value
+        connect = question.limits.connect
+        # Moments, not spans: see feedsvc.http.wire.
+        timeout = httpx.Timeout(connect=connect, pool=connect, read=due, write=due)
+        return self._client.build_request("GET", question.url, headers=headers, timeout=timeout)
+
+    def _send(self, request: httpx.Request, question: _Question, due: float) -> _Opened:
+        try:
+            response = self._client.send(request, stream=True)
+        except WIRE_ERRORS as err:
+            raise _unreached(err, question, late=monotonic() >= due) from err
+        except httpx.HTTPError as err:  # a Location that is no URL
+            raise HttpError(f"{question.host}: redirects to nowhere: is the URL right?", permanent=True) from err
+        return _Opened(response, Answer(response, question.bounds(due)))
+
+    def _elsewhere(self, request: httpx.Request, opened: _Opened, question: _Question) -> httpx.Request:
+        following = opened.response.next_request
+        if following is None:
+            raise self._refusal(opened, question)
+        if not _same_place(request.url, following.url):
+            place = opened.answer.shown(following.url.netloc)
+            raise HttpError(
+                f"{question.host}: redirects to {place}, and is not followed there: put the final address into url",
+                status=opened.answer.status,
+                permanent=True,
+            )
+        return following
+
+    def _refusal(self, opened: _Opened, question: _Question) -> HttpError:
+        answer, status = opened.answer, opened.answer.status
+        origin = question.credentials.origin if question.credentials else None
+        said = answer.shown(answer.beginning(_OF_AN_ERROR))
+        return HttpError(
+            f"{question.host}: {status}: {meaning(status, origin)}" + (f" (it says: {said})" if said else ""),
+            status=status,
+            headers=answer.headers,
+            transient=status in TRANSIENT,
+            permanent=400 <= status < 500 and status not in (408, 425, 429),
+            retry_after=retry_after(answer.headers.get("retry-after"), self._now()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    response: httpx.Response
+    answer: Answer
+
+    def close(self) -> None:
+        self.response.close()
+
+
+def _target(url: str, params: Mapping[str, str] | None) -> httpx.URL:
+    try:
+        target = httpx.URL(url, params=params) if params else httpx.URL(url)
+    except httpx.InvalidURL as err:
+        raise UsageError(f"no URL: {err}") from err
+    if target.scheme not in ("http", "https") or not target.host or target.userinfo or (target.port or 0) > 65535:
+        raise UsageError("a URL must begin with http:// or https://, name a host, and hold no credentials")
+    return target
+
+
+def _worth_another(err: Exception, max_wait: float) -> bool | float:
+    if not isinstance(err, HttpError) or not err.transient:
+        return False
+    if err.retry_after is None:
+        return True
+    return err.retry_after if err.retry_after <= max_wait else False
+
+
+def _same_place(here: httpx.URL, there: httpx.URL) -> bool:
+    """Whether credentials may follow: the same origin (RFC 6454 §5), or its own change to TLS on the default ports."""
+    if here.host != there.host or there.userinfo:
+        return False
+    if here.scheme == there.scheme:
+        return here.port == there.port
+    return (here.scheme, here.port, there.scheme, there.port) == ("http", None, "https", None)
+
+
+def _unreached(err: Exception, question: _Question, *, late: bool) -> HttpError:
+    host, limits = question.host, question.limits
+    distrust = distrusts(err)
+    if distrust is not None:
+        return HttpError(f"{host}: its certificate is not trusted: {distrust}", permanent=True)
+    if isinstance(err, SILENCE):
+        waited = limits.deadline if late else limits.silence
+        return HttpError(f"{host}: no answer within {waited:g} s")
+    return HttpError(f"{host}: no connection: {shown(str(err), question.hidden)}", transient=isinstance(err, PASSING))

@@ -1,0 +1,171 @@
+"""Connections that obey a deadline, with or without a proxy between.
+
+httpx knows how long a server may be silent, not how long it may take: a byte every few seconds, in the header or in the
+body, would hold a thread for days. So the stream below gets the moment at which the answer is due, in place of a number of
+seconds, and never waits past it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.request import getproxies, proxy_bypass  # noqa: TID251 - they read the environment and ask nobody
+
+import httpcore
+import httpx
+
+from feedsvc.clock import monotonic
+from feedsvc.errors import UsageError
+
+WIRE_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
+SILENCE = (httpcore.ReadTimeout, httpcore.WriteTimeout)
+PASSING = (
+    httpcore.ConnectTimeout,
+    httpcore.ConnectError,
+    httpcore.ReadError,
+    httpcore.WriteError,
+    httpcore.RemoteProtocolError,
+)
+IDLE = 5.0  # seconds an unused connection is kept: longer than between two questions, shorter than servers keep it
+
+
+class _DueStream(httpcore.NetworkStream):
+    """A stream for whose reads and writes `timeout` is no span but the moment (monotonic) at which they must be done."""
+
+    def __init__(self, stream: httpcore.NetworkStream, silence: float) -> None:
+        self._stream = stream
+        self._silence = silence
+
+    def _left(self, due: float | None) -> float:
+        left = self._silence if due is None else min(due - monotonic(), self._silence)
+        if left <= 0:
+            raise httpcore.ReadTimeout("past the deadline")
+        return left
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        # The one time-out that stays a span: it is that of connecting.
+        return _DueStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._silence)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore has it
+        return self._stream.get_extra_info(info)
+
+
+class _DueBackend(httpcore.SyncBackend):
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return _DueStream(stream, self._silence)
+
+
+class Transport(httpx.BaseTransport):
+    """httpx's own transport, but over streams that obey a deadline; `read` and `write` time-outs are moments."""
+
+    def __init__(self, silence: float) -> None:
+        self._context = httpx.create_ssl_context()
+        self._backend = _DueBackend(silence)
+        self._direct = self._pool(None)
+        self._proxied = {scheme: self._pool(_proxy(url)) for scheme, url in _proxies().items()}
+
+    def _pool(self, proxy: httpcore.Proxy | None) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
+            ssl_context=self._context,
+            proxy=proxy,
+            max_connections=None,
+            keepalive_expiry=IDLE,
+            network_backend=self._backend,
+        )
+
+    def _way_to(self, url: httpx.URL) -> httpcore.ConnectionPool:
+        if _is_loopback(url.host) or proxy_bypass(url.host):
+            return self._direct
+        return self._proxied.get(url.scheme, self._direct)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; raises httpcore's own errors."""
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        question = httpcore.Request(request.method, url, headers=request.headers.raw, extensions=request.extensions)
+        answer = self._way_to(request.url).handle_request(question)
+        assert isinstance(answer.stream, Iterable)
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in (self._direct, *self._proxied.values()):
+            pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Iterable[bytes]) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of bytes
+        return iter(self._stream)
+
+    def close(self) -> None:
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
+
+
+def _proxies() -> Mapping[str, str]:
+    found = getproxies()
+    every = found.get("all")
+    chosen = {scheme: found.get(scheme, every) for scheme in ("http", "https")}
+    return {scheme: url for scheme, url in chosen.items() if url}
+
+
+def _proxy(text: str) -> httpcore.Proxy:
+    try:
+        proxy = httpx.Proxy(text if "://" in text else f"http://{text}")
+    except (ValueError, httpx.InvalidURL):  # whose texts may hold the proxy's password
+        raise UsageError("the environment's HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is no address of a proxy") from None
+    if proxy.url.scheme not in ("http", "https") or not proxy.url.host or (proxy.url.port or 0) > 65535:
+        raise UsageError("the environment names a proxy that is no http://host:port or https://host:port")
+    url = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target="/")
+    return httpcore.Proxy(url, auth=proxy.raw_auth, headers=proxy.headers.raw)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def distrusts(err: BaseException) -> str | None:
+    """Why a server's certificate is not trusted; None when the error has another cause."""
+    cause: BaseException | None = err
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -1,0 +1,132 @@
+"""What is read of an answer, and what becomes of one that is broken, endless, slow or packed."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from feedsvc.http import AnswerTooBig, Client, HttpError
+from tests.http.conftest import Scripted
+from tests.standins import faults
+from tests.standins.server import Framing, Reply
+
+ROW = b'{"rrname":"k3xq.example.net"}\n'
+
+
+def read(client: Client, server: Scripted, reply: Reply, **limits: float) -> tuple[list[bytes], HttpError | None]:
+    """The lines that came, and the error that ended them."""
+    server.pages["/x"] = reply
+    lines: list[bytes] = []
+    try:
+        with client.get(
+            f"{server.url}/x", deadline=limits.get("deadline"), max_bytes=int(limits.get("size", 1 << 20))
+        ) as got:
+            for line in got.lines():
+                lines.append(line)  # noqa: PERF402 - what came before an error counts
+    except HttpError as err:
+        return lines, err
+    return lines, None
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_lines_come_whole_however_the_body_is_framed(client: Client, server: Scripted, framing: Framing) -> None:
+    lines, err = read(client, server, Reply(body=[b'{"a":', b"1}\r\n", b'\n{"b":2}'], framing=framing))
+    assert (lines, err) == ([b'{"a":1}\r\n', b"\n", b'{"b":2}'], None)
+
+
+def test_a_carriage_return_inside_a_line_does_not_end_it(client: Client, server: Scripted) -> None:
+    assert read(client, server, Reply(body=[b'{"a":\r1}\n']))[0] == [b'{"a":\r1}\n']
+
+
+def test_an_empty_body_has_no_lines(client: Client, server: Scripted) -> None:
+    assert read(client, server, Reply()) == ([], None)
+    assert read(client, server, Reply(204)) == ([], None)
+
+
+@pytest.mark.parametrize("reply", [faults.cut(ROW + b'{"torn'), faults.short(ROW + b'{"torn')], ids=["chunks", "length"])
+def test_a_cut_stream_yields_its_whole_lines_and_then_says_that_it_was_cut(
+    client: Client, server: Scripted, reply: Reply
+) -> None:
+    lines, err = read(client, server, reply)
+    assert lines == [ROW]
+    assert "cut off" in str(err)
+
+
+def test_an_endless_body_is_given_up_at_its_limit(client: Client, server: Scripted) -> None:
+    lines, err = read(client, server, faults.endless(ROW), size=100_000)
+    assert isinstance(err, AnswerTooBig)
+    assert "100,000 bytes" in str(err)
+    assert 0 < sum(map(len, lines)) <= 100_000
+    assert set(lines) == {ROW}
+
+
+def test_an_endless_line_is_given_up_at_its_limit(client: Client, server: Scripted) -> None:
+    lines, err = read(client, server, faults.endless(b"a"))
+    assert lines == []
+    assert "a line of the answer is over 65,536 bytes" in str(err)
+
+
+def test_a_dripping_body_is_given_up_at_the_deadline(client: Client, server: Scripted) -> None:
+    lines, err = read(client, server, faults.drip(b"1\n2"), deadline=0.3)
+    assert lines == [b"1\n"]
+    assert "took longer than 0.3 s" in str(err)
+
+
+def test_a_dripping_header_is_given_up_at_the_deadline(client: Client, server: Scripted) -> None:
+    assert "no answer within 0.3 s" in str(read(client, server, faults.drip_header(), deadline=0.3)[1])
+    assert len(server.calls) == 1
+
+
+def test_silence_is_given_up_at_the_deadline_and_not_asked_again(client: Client, server: Scripted) -> None:
+    assert "no answer within 0.2 s" in str(read(client, server, faults.silence(), deadline=0.2)[1])
+    assert len(server.calls) == 1
+
+
+def test_gzip_is_read_even_in_several_members(client: Client, server: Scripted) -> None:
+    packed = gzip.compress(ROW) + gzip.compress(ROW * 3)
+    assert read(client, server, Reply(headers={"Content-Encoding": "gzip"}, body=[packed]))[0] == [ROW] * 4
+
+
+def test_a_gzip_bomb_is_given_up_at_the_limit_of_what_it_becomes(client: Client, server: Scripted) -> None:
+    lines, err = read(client, server, faults.gzip_bomb(ROW))
+    assert isinstance(err, AnswerTooBig)
+    assert sum(map(len, lines)) <= 1 << 20
+
+
+def test_a_gzip_that_stops_in_the_middle_is_cut_though_the_transfer_was_whole(client: Client, server: Scripted) -> None:
+    half = gzip.compress(b"".join(b"%d\n" % n for n in range(9999)))[:-2000]
+    lines, err = read(client, server, Reply(headers={"Content-Encoding": "gzip"}, body=[half]))
+    assert lines[:2] == [b"0\n", b"1\n"]
+    assert "in the middle of its gzip" in str(err)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "deflate", "\x80"])
+def test_a_coding_that_was_not_asked_for_is_refused(client: Client, server: Scripted, coding: str) -> None:
+    lines, err = read(client, server, Reply(headers={"Content-Encoding": coding}, body=[ROW]))
+    assert lines == []
+    assert "not asked for" in str(err)
+
+
+def test_what_is_no_gzip_is_said_to_be_none(client: Client, server: Scripted) -> None:
+    assert "not the gzip" in str(read(client, server, Reply(headers={"Content-Encoding": "gzip"}, body=[ROW]))[1])
+
+
+@pytest.mark.parametrize("start", [b"", b"\r\n \n", b"\xef\xbb\xbf"])
+def test_html_with_200_is_an_error_that_asks_for_the_url(client: Client, server: Scripted, start: bytes) -> None:
+    lines, err = read(client, server, Reply(headers={"Content-Type": "application/json"}, body=[start, faults.HTML]))
+    assert not b"".join(lines).strip()
+    assert "answer is HTML, not NDJSON: is the URL right?" in str(err)
+
+
+def test_ndjson_that_calls_itself_html_is_read_as_d4_sends_it_so(client: Client, server: Scripted) -> None:
+    assert read(client, server, Reply(headers={"Content-Type": "text/html"}, body=[ROW])) == ([ROW], None)
+
+
+def test_a_whole_body_is_read_within_the_same_limits(client: Client, server: Scripted) -> None:
+    server.pages["/x"] = Reply(body=[b"<html>"])
+    with client.get(f"{server.url}/x") as answer:
+        assert answer.read() == b"<html>"
+    server.pages["/x"] = faults.endless(ROW)
+    with client.get(f"{server.url}/x") as answer, pytest.raises(AnswerTooBig):
+        answer.read()
