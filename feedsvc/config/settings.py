@@ -1,9 +1,4 @@
-"""`feedsvc.toml` and the environment, read into frozen settings; every fault of the file at once, with its line.
-
-Knows nothing of plug-ins: what a source or an export says beyond the common keys is kept as `options` for the plug-in's own
-`Options`, together with the lines where it stands, so that the assembly can report faults at the right place. Secrets come
-from the environment or from files, are read at `load`, and print as stars.
-"""
+"""All of `feedsvc.toml` as frozen values, paths resolved; what each key means and its safe default."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from feedsvc.config.nodes import Node
 from feedsvc.model import Tlp
 
 
@@ -44,6 +40,11 @@ class Place:
     file: str
     line: int
     keys: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, node: Node) -> Place:
+        """The place of a table that was read."""
+        return cls(node.file, node.line, {key: child.line for key, child in node.children()})
 
     def line_of(self, key: str) -> int:
         """The line of a key; that of its table when the key is not there."""
@@ -148,19 +149,10 @@ class Settings:
     state: Path
     rules: Path
     exports_dir: Path
-    timezone: ZoneInfo = ZoneInfo("UTC")
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     producer: Producer = Producer()
     http: Http = Http()
     sources: tuple[SourceSettings, ...] = ()
     collections: tuple[CollectionSettings, ...] = ()
     exports: tuple[ExportSettings, ...] = ()
     limits: Limits = Limits()
-
-
-def load(file: Path, environ: Mapping[str, str]) -> Settings:
-    """Read a configuration.
-
-    Raises:
-        ConfigError: with every fault of the file: syntax, unknown keys, wrong kinds, secrets that are not there.
-    """
-    raise NotImplementedError

@@ -1,0 +1,68 @@
+"""`[[source]]`: the keys of every kind, of each kind, the secrets, and all others as options of the plug-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from feedsvc.config import secrets
+from feedsvc.config.nodes import Node
+from feedsvc.config.settings import Place, Secret, SourceSettings
+from feedsvc.config.shapes import Key, Shape, choice, duration, gather, schema_of, whole
+from feedsvc.config.values import SAFE_NAME, URL, ZONE, pattern
+from feedsvc.errors import Fault
+
+_NEEDED = {"pdns": "provider", "log": "path"}
+
+_COMMON = {
+    "name": Key(SAFE_NAME, "what it is called in cursors, evidence and `status`", needed=True),
+    "kind": Key(choice(_NEEDED, later=("warehouse",)), "what it is", needed=True),
+    "every": Key(duration(), "how often it is read"),
+}
+
+_PDNS = {
+    "provider": Key(SAFE_NAME, "the plug-in that knows how to ask; `feedsvc plugins pdns` lists them"),
+    "url": Key(URL, "where the provider answers, when not at its usual place"),
+    "daily_quota": Key(whole(1, 10**9), "questions a day, at most"),
+    "overlap": Key(duration(zero=True), "how far behind the last complete answer to ask again"),
+}
+
+
+def _log(base: Path) -> dict[str, Key]:
+    return {
+        "format": Key(SAFE_NAME, "the plug-in that reads it, or auto; `feedsvc plugins logs` lists them"),
+        "path": Key(pattern(base), "the files, by a pattern"),
+        "tz": Key(ZONE, "the zone of times that are written without one"),
+    }
+
+
+def source(base: Path, environ: Mapping[str, str]) -> Shape[SourceSettings]:
+    """One source; relative paths start at `base`, secrets come from `environ`."""
+    kinds = {"pdns": _PDNS, "log": _log(base)}
+    keys = _COMMON | kinds["pdns"] | kinds["log"]
+
+    def read(node: Node) -> SourceSettings:
+        values, faults = gather(node.only(keys), keys)
+        faults.found.extend(_kind_faults(node, kinds))
+        found: dict[str, Secret] = {}
+        if values.get("kind") != "log":
+            found, more = secrets.read(node, base, environ)
+            faults.found.extend(more.found)
+        faults.check()
+        options = {key: child.plain() for key, child in node.without(keys.keys() | secrets.KEYS).children()}
+        return SourceSettings(**values, secrets=found, options=options, place=Place.of(node))
+
+    return Shape("a table", read, schema_of(keys))
+
+
+def _kind_faults(node: Node, kinds: Mapping[str, Mapping[str, Key]]) -> Iterator[Fault]:
+    kind = node.child("kind")
+    if kind is None or not isinstance(kind.value, str) or kind.value not in kinds:
+        return
+    needed = _NEEDED[kind.value]
+    if node.child(needed) is None:
+        yield node.fault(f"kind {kind} needs the key {needed!r}, {kinds[kind.value][needed].says}")
+    other = "log" if kind.value == "pdns" else "pdns"
+    foreign = kinds[other].keys() | (secrets.KEYS if other == "pdns" else frozenset())
+    for _, child in node.only(foreign).children():
+        yield child.fault(f"belongs to kind {other!r}, and this one is {kind}; take it out")
