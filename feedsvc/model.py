@@ -193,11 +193,17 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The last word of a read: how it ended, why, and when to come back if the other side said so."""
+    """The last word of a read: how it ended, why, and when to come back if the other side said so.
+
+    Attributes:
+        retry_after: seconds that the other side asked us to stay away, if it did.
+        stop: the other side wants no more questions for now (a bad key, a spent quota): asking on in this run is pointless.
+    """
 
     outcome: Outcome
     reason: str = ""
     retry_after: float | None = None
+    stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,12 +314,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SourceOutcome:
-    """How one source fared in a run, with what it could not use."""
+    """How one source fared in a run, with what it could not use.
+
+    Attributes:
+        at: when it said so; None inside a `Run`, which has the time itself.
+    """
 
     name: str
     outcome: Outcome
     reason: str = ""
     refused: tuple[Refused, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
