@@ -83,7 +83,7 @@ def _import(of: Kind, name: str) -> ModuleType:
         point = _foreign(of).get(name)
         if point is not None:
             return importlib.import_module(point.module)
-    except ImportError as err:
+    except (ImportError, SyntaxError) as err:
         raise PluginError(f"{of} plug-in {name!r} fails on import: {err}") from err
     raise PluginError(f"no {of} plug-in {name!r}; there are: {', '.join(names(of)) or 'none'}")
 
