@@ -169,19 +169,19 @@ class _Writer:
         why = "" if order.accept_shrink else guards.why_hold(change)
         held = f"{why}; if that is right: feedsvc export {order.name} --accept-shrink"
         rows = _rows_of_held(change, wanted) if why else wanted
-        fresh = self._renew(order, file, last.serial, rows) if rows is not None else None
+        fresh = self._renew(order, file, last, rows) if rows is not None else None
         if rows is not None and fresh is not None:
             file, last = fresh, LastGood(rows.names, len(rows.listed), fresh.modified)
         written = Written(_no_news(order, held if why else ""), changed=fresh is not None, left_out=wanted.left_out)
         return _report(order, file, last, written)
 
-    def _renew(self, order: Order, file: File | None, serial: int, rows: NameSet) -> File | None:
-        """Put a new file in place; None when the one there, of this serial, is right."""
-        if file is not None and self._render(order, rows, serial) == file.body:
+    def _renew(self, order: Order, file: File | None, last: LastGood, rows: NameSet) -> File | None:
+        """Put a new file in place; None when the one there is right."""
+        if file is not None and last.names == rows.names and self._render(order, rows, last.serial) == file.body:
             return None
-        serial = max(int(self.now.timestamp()), serial + 1)
+        serial = max(int(self.now.timestamp()), last.serial + 1)
         if serial > MAX_SERIAL:
-            raise PublishError(f"its serial {serial - 1} cannot rise any more")
+            raise PublishError(f"its serial {last.serial} cannot rise any more")
         fresh = File(self._render(order, rows, serial), serial)
         _check(order, fresh, rows)
         self._put(order.name, fresh)
