@@ -1,0 +1,154 @@
+"""Settings to ready parts: the one place that builds plug-ins, opens history and joins the servers.
+
+Faults of everything that is configured are gathered here with their lines: a command starts with all parts right, or says
+every fault at once. What a command does not need is not imported: a sweep opens no history, a reader of history asks nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feedsvc import clock, config
+from feedsvc.assemble import building
+from feedsvc.config import Settings
+from feedsvc.errors import ConfigError, Fault, UsageError
+from feedsvc.watches import rules
+from feedsvc.watches.match import Matcher
+
+if TYPE_CHECKING:
+    from feedsvc.model import Watch
+    from feedsvc.pipeline.parts import Parts
+    from feedsvc.sources.port import Source
+
+
+def settings(file: Path) -> Settings:
+    """Read the configuration with the environment's secrets.
+
+    Raises:
+        UsageError: there is no such file.
+        ConfigError: with every fault of it.
+    """
+    return config.load(file, os.environ)
+
+
+def watches(loaded: Settings, only: str = "") -> tuple[Watch, ...]:
+    """Read the rules; with `only`, that one alone.
+
+    Raises:
+        ConfigError: with every fault of every file.
+        UsageError: there is no rule of that name.
+    """
+    found = rules.load_rules(loaded.rules)
+    if only and only not in {watch.id for watch in found}:
+        raise UsageError(f"there is no rule {only!r}; there are: {', '.join(watch.id for watch in found)}")
+    return tuple(watch for watch in found if only in {"", watch.id})
+
+
+def check(file: Path) -> list[Fault]:
+    """Every fault of configuration, rules and plug-in settings, in order of files and lines."""
+    faults: list[Fault] = []
+    folder = file.parent / "rules"
+    try:
+        loaded = settings(file)
+    except ConfigError as err:
+        faults += err.faults
+    except UsageError as err:
+        faults.append(Fault(str(file), 0, str(err)))
+    else:
+        folder = loaded.rules
+        faults += building.faults(loaded)
+    try:
+        rules.load_rules(folder)
+    except ConfigError as err:
+        faults += err.faults
+    return sorted(faults)
+
+
+@contextmanager
+def parts(
+    loaded: Settings,
+    *,
+    watch: str = "",
+    read_only: bool = False,
+    progress: Callable[[str], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Parts]:
+    """Ready parts for this thread, closed at the end of the block.
+
+    Args:
+        watch: this rule alone.
+        read_only: nothing will be polled or written; no source is built.
+        stop: set by whoever wants the work to end.
+
+    Raises:
+        ConfigError: with every fault of configuration, rules and plug-in settings.
+        HistoryError: the state cannot be opened.
+    """
+    from feedsvc.history import open_history
+    from feedsvc.pipeline.parts import Parts, silent
+
+    found = _all_or_none(loaded, watch)
+    with ExitStack() as stack:
+        history = open_history(loaded.state, read_only=read_only)
+        stack.callback(history.close)
+        collections = building.collections(loaded, history, keep=not read_only)
+        yield Parts(
+            history=history,
+            matcher=Matcher(found),
+            sources=() if read_only else building.sources(loaded, stack),
+            source_names=tuple(one.name for one in loaded.sources),
+            collections=collections,
+            exports=building.exports(loaded),
+            exports_dir=loaded.exports_dir,
+            producer=loaded.producer,
+            limits=loaded.limits,
+            stop=stop or threading.Event(),
+            progress=progress or silent,
+        )
+
+
+def _all_or_none(loaded: Settings, watch: str) -> tuple[Watch, ...]:
+    """The watches, once plug-in settings and rules are known to be right; else every fault of both."""
+    faults = building.faults(loaded)
+    try:
+        found = watches(loaded, watch)
+    except ConfigError as err:
+        raise ConfigError([*faults, *err.faults]) from err
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def chosen(sources: Sequence[Source], only: str) -> tuple[Source, ...]:
+    """The sources to poll: all, or one.
+
+    Raises:
+        UsageError: there is no source of that name.
+    """
+    found = tuple(source for source in sources if only in {"", source.name})
+    if not found:
+        names = ", ".join(source.name for source in sources)
+        asked = f"there is no source {only!r}; there are: {names}" if names else "no [[source]] is configured"
+        raise UsageError(asked)
+    return found
+
+
+def day(loaded: Settings, text: str) -> tuple[date, datetime, datetime]:
+    """A day in the configured zone, with its first moment and that of the next day.
+
+    Raises:
+        UsageError: the text is no day.
+    """
+    today = clock.utc_now().astimezone(loaded.timezone).date()
+    near = {"today": today, "yesterday": today - timedelta(days=1)}
+    try:
+        found = near.get(text) or date.fromisoformat(text)
+    except ValueError as err:
+        raise UsageError(f"{text!r} is no day: write YYYY-MM-DD, today or yesterday") from err
+    return (found, *clock.day_bounds(found, loaded.timezone))

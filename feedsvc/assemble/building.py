@@ -1,0 +1,141 @@
+"""Plug-ins from settings: each source, block list and collection as configured, or what is wrong with it and where."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
+
+from feedsvc import clock, plugins
+from feedsvc.config import CollectionSettings, ExportSettings, Place, Settings, SourceSettings
+from feedsvc.errors import ConfigError, Fault, PluginError
+from feedsvc.model import Collection
+
+if TYPE_CHECKING:
+    from feedsvc.history.port import History
+    from feedsvc.http import Client
+    from feedsvc.pipeline.parts import Export
+    from feedsvc.publish.port import BlockListFormat
+    from feedsvc.sources.port import Source
+
+Configured = TypeVar("Configured", SourceSettings, ExportSettings)
+Built = TypeVar("Built")
+
+
+def faults(loaded: Settings) -> list[Fault]:
+    """What is wrong with the plug-ins that the settings ask for: unknown ones, and each of their keys at fault."""
+    with ExitStack() as stack:
+        client = _client(loaded, stack)
+        _, of_sources = _build(loaded.sources, lambda one: _source(one, client))
+        _, of_exports = _build(loaded.exports, _format)
+    return [*of_sources, *of_exports]
+
+
+def sources(loaded: Settings, stack: ExitStack) -> tuple[Source, ...]:
+    """Every configured source, ready to be read.
+
+    Args:
+        stack: closes their connections.
+
+    Raises:
+        ConfigError: with every fault of their settings.
+    """
+    client = _client(loaded, stack)
+    return _all_right(*_build(loaded.sources, lambda one: _source(one, client)))
+
+
+def exports(loaded: Settings) -> tuple[Export, ...]:
+    """Every configured block list with its ready format.
+
+    Raises:
+        ConfigError: with every fault of their settings.
+    """
+    from feedsvc.pipeline.parts import Export
+
+    formats = _all_right(*_build(loaded.exports, _format))
+    return tuple(Export(one, ready) for one, ready in zip(loaded.exports, formats, strict=True))
+
+
+def collections(loaded: Settings, history: History, *, keep: bool) -> tuple[Collection, ...]:
+    """Every configured collection with the UUID that it has for ever.
+
+    Args:
+        keep: store the UUIDs of new ones; a reader that may not write sees them under one that nobody else will see.
+    """
+    numbers = {one.alias: one.id or history.feed.collection(one.alias) or str(uuid.uuid4()) for one in loaded.collections}
+    fresh = [alias for alias, number in numbers.items() if history.feed.collection(alias) != number]
+    if keep and fresh:
+        with history.transaction():
+            for alias in fresh:
+                history.feed.keep_collection(alias, numbers[alias])
+    return tuple(_collection(one, numbers[one.alias]) for one in loaded.collections)
+
+
+def _collection(one: CollectionSettings, number: str) -> Collection:
+    return Collection(
+        id=number,
+        alias=one.alias,
+        title=one.title or one.alias,
+        watches=one.watches,
+        max_tlp=one.max_tlp,
+        content=one.content,
+        description=one.description,
+    )
+
+
+def _client(loaded: Settings, stack: ExitStack) -> Client:
+    from feedsvc.http import Client
+
+    return stack.enter_context(Client(contact=loaded.producer.contact))
+
+
+def _source(one: SourceSettings, client: Client) -> Source:
+    return _log(one) if one.kind == "log" else _pdns(one, client)
+
+
+def _pdns(one: SourceSettings, client: Client) -> Source:
+    from feedsvc.sources.polling import PdnsSource
+
+    module = plugins.load("pdns", one.provider)
+    options = plugins.read_options(module, one.options)
+    provider = module.build(one, options, client, clock.utc_now)
+    return PdnsSource(one.name, provider, overlap=one.overlap)
+
+
+def _log(one: SourceSettings) -> Source:
+    from datetime import UTC
+
+    from feedsvc.sources.following import LogSource
+    from feedsvc.sources.logs import Formats
+
+    return LogSource(one.name, one.path, Formats(one.format, one.options, one.tz or UTC))
+
+
+def _format(one: ExportSettings) -> BlockListFormat:
+    module = plugins.load("blocklists", one.format)
+    ready: BlockListFormat = module.build(plugins.read_options(module, one.options))
+    return ready
+
+
+def _build(configured: Iterable[Configured], build: Callable[[Configured], Built]) -> tuple[list[Built], list[Fault]]:
+    built: list[Built] = []
+    found: list[Fault] = []
+    for one in configured:
+        try:
+            built.append(build(one))
+        except plugins.OptionFaults as err:
+            found += [_fault(one.place, key, message) for key, message in err.messages.items()]
+        except PluginError as err:
+            found.append(_fault(one.place, "provider" if "provider" in one.place.keys else "format", str(err)))
+    return built, found
+
+
+def _fault(place: Place, key: str, message: str) -> Fault:
+    return Fault(place.file, place.line_of(key), message)
+
+
+def _all_right(built: Sequence[Built], found: list[Fault]) -> tuple[Built, ...]:
+    if found:
+        raise ConfigError(found)
+    return tuple(built)

@@ -1,0 +1,94 @@
+"""`feedsvc serve`: the schedule in this process, HTTP in one of its own, both ended in order by one signal."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from feedsvc import assemble, clock, pipeline
+from feedsvc.assemble import building
+from feedsvc.assemble.stopping import ending
+from feedsvc.config import Settings, SourceSettings
+from feedsvc.history import open_history
+from feedsvc.schedule import Job, Schedule
+from feedsvc.taxii.app import PREFIX, TaxiiApp
+from feedsvc.taxii.tokens import keep_key
+from feedsvc.web import serving
+from feedsvc.web.access import Access
+from feedsvc.web.app import build_app
+from feedsvc.web.asgi import App
+from feedsvc.web.exports import ExportsApp, ServedList
+from feedsvc.web.front import Mount
+
+log = structlog.get_logger()
+
+
+def serve(loaded: Settings) -> None:
+    """Poll on schedule and serve TAXII and block lists until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: with every fault of configuration, rules and plug-in settings.
+        UsageError: the address to listen on is not to be had.
+    """
+    with ending() as stop, http(loaded) as server:
+        schedule = Schedule([_job(loaded, one, stop) for one in loaded.sources], clock.utc_now)
+        schedule.start()
+        log.info("serve.ready", taxii=f"{server.url}{PREFIX}/", exports=f"{server.url}/exports/index.json")
+        while not stop.wait(1.0) and server.wait(0) is None:
+            pass
+        asked = stop.is_set()
+        stop.set()
+        schedule.stop()
+    if not asked:
+        raise serving.ServingFailed("the HTTP process ended on its own; what it had to say is on stderr")
+
+
+def http(loaded: Settings) -> serving.HttpServer:
+    """Start the HTTP process; the state is made, with collections and keys, before it reads them.
+
+    Raises:
+        ConfigError, UsageError: as `serve`.
+    """
+    with assemble.parts(loaded) as parts, parts.history.transaction():
+        keep_key(parts.history)
+    return serving.start(loaded.http, serving.Target("feedsvc.assemble.serving:web_app", (str(loaded.file),)))
+
+
+def web_app(file: str) -> App:
+    """The HTTP process's application, from the configuration at this path."""
+    loaded = assemble.settings(Path(file))
+    history = open_history(loaded.state)
+    try:
+        with history.transaction():
+            key = keep_key(history)
+        collections = building.collections(loaded, history, keep=True)
+    finally:
+        history.close()
+    access = Access(loaded.state)
+    taxii = TaxiiApp(access=access, collections=collections, producer=loaded.producer, http=loaded.http, key=key)
+    lists = [ServedList(one.settings, one.format.media_type) for one in building.exports(loaded)]
+    return build_app(
+        access=access,
+        taxii=Mount(PREFIX, taxii, "application/taxii+json;version=2.1"),
+        lists=ExportsApp(folder=loaded.exports_dir, lists=lists, access=access),
+        sources=loaded.sources,
+    )
+
+
+def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job:
+    def last() -> datetime | None:
+        history = open_history(loaded.state, read_only=True)
+        try:
+            run = history.runs.last(f"poll/{source.name}")
+        finally:
+            history.close()
+        return run.window if run else None
+
+    def run(window: datetime) -> None:
+        with assemble.parts(loaded, stop=stop) as parts:
+            pipeline.run(parts, assemble.chosen(parts.sources, source.name), window)
+
+    return Job(source.name, source.every, last, run)

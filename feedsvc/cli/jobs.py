@@ -1,0 +1,94 @@
+"""Commands that do work: `run`, `serve`, `export`, `verify`, `demo`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from feedsvc.cli import printing
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def run(
+    context: typer.Context,
+    watch: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    source: Annotated[str, typer.Option(help="Only this source.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Poll each source once, now; publish, write the lists, print what is new."""
+    from feedsvc import assemble, pipeline
+    from feedsvc.assemble.logging import log_to_stderr
+    from feedsvc.assemble.stopping import ending
+    from feedsvc.publish import delta_text
+
+    log_to_stderr()
+    settings = assemble.settings(context.obj)
+    with (
+        ending() as stop,
+        printing.progress() as progress,
+        assemble.parts(settings, watch=watch, progress=progress, stop=stop) as parts,
+    ):
+        result = pipeline.run(parts, assemble.chosen(parts.sources, source))
+    if as_json:
+        print(printing.json_text(delta_text.as_json(result.delta, "run")))
+    else:
+        print(delta_text.as_text(result.delta, settings.timezone))
+    for name, reason in result.exported.held:
+        typer.echo(f"feedsvc: export {name} is held: {reason}", err=True)
+    if not result.clean:
+        raise typer.Exit(1)
+
+
+def serve(context: typer.Context) -> None:
+    """Run on schedule and serve TAXII and the block lists until told to end."""
+    from feedsvc import assemble
+    from feedsvc.assemble import serving
+    from feedsvc.assemble.logging import log_to_stderr
+
+    log_to_stderr()
+    serving.serve(assemble.settings(context.obj))
+
+
+def export(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="One list; all of them when left out.")] = "",
+    accept_shrink: Annotated[bool, typer.Option(help="Write what a guard holds back.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the block lists now."""
+    from feedsvc import assemble
+    from feedsvc.cli import showing
+    from feedsvc.pipeline import exporting
+    from feedsvc.publish import shapes
+
+    settings = assemble.settings(context.obj)
+    with printing.progress() as progress, assemble.parts(settings, progress=progress) as parts:
+        exported = exporting.write(parts, only=name, accept_shrink=accept_shrink)
+        states = exporting.states(parts)
+    print(printing.json_text([shapes.export_json(one) for one in states]) if as_json else showing.exports_text(states))
+    if exported.held:
+        raise typer.Exit(1)
+
+
+def verify(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Read the own feed back as a partner would, fetch every list, compare with history."""
+    from feedsvc import assemble
+    from feedsvc.assemble.verifying import verifier
+    from feedsvc.taxii.verifying import verify as compare
+
+    with verifier(assemble.settings(context.obj)) as ready:
+        report = compare(ready)
+    print(printing.json_text(report.as_json()) if as_json else report.as_text())
+    if not report.clean:
+        raise typer.Exit(1)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End when everything was shown.")] = False,
+) -> None:
+    """Show the whole job on bundled data over real sockets; state in a temporary folder."""
+    from feedsvc import demo as the_demo
+
+    the_demo.run(once=once, say=print)

@@ -1,0 +1,168 @@
+"""What `explain` and `status` print, as JSON (design §5: promises) and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from feedsvc import clock
+from feedsvc.cli.printing import printable, table
+from feedsvc.model import Decision, Evidence, ExportState
+from feedsvc.pipeline.reading import Explanation
+from feedsvc.pipeline.standing import SourceStand, Stand
+from feedsvc.publish.shapes import export_json, finding_json, partner_json, refused_json
+
+
+def _time(moment: datetime | None) -> str | None:
+    return clock.rfc3339(moment) if moment else None
+
+
+def _said(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "never"
+
+
+# -- explain -----------------------------------------------------------------------------------------------------------
+
+
+def explanation_json(told: Explanation) -> Mapping[str, object]:
+    """The first finding's keys, then what is known beside; with several watches `findings` has each."""
+    findings = [finding_json(one) for one in told.findings]
+    unfound = {"name": told.name, "watch": None, "status": None, "reason": _unfound(told)}
+    return {
+        **(findings[0] if findings else unfound),
+        "findings": findings,
+        "publishable": bool(told.verdict),
+        "evidence": [_evidence_json(one) for one in told.evidence],
+        "decisions": [_decision_json(one) for one in told.decisions],
+        "clients": [
+            {
+                "client": one.client,
+                "source": source,
+                "time_first": clock.rfc3339(clock.from_epoch(one.time_first)),
+                "time_last": clock.rfc3339(clock.from_epoch(one.time_last)),
+                "count": one.count,
+            }
+            for source, one in told.clients
+        ],
+        "lists": list(told.lists),
+        "collections": list(told.collections),
+        "exports": list(told.exports),
+    }
+
+
+def _unfound(told: Explanation) -> str:
+    if not told.verdict:
+        return f"not publishable: {told.verdict.reason}"
+    return "observed, but no rule asks for it" if told.evidence else "never observed"
+
+
+def _evidence_json(one: Evidence) -> Mapping[str, object]:
+    return {
+        "source": one.source,
+        "rrtype": one.rrtype,
+        "rdata": one.rdata,
+        "time_first": _time(one.time_first),
+        "time_last": _time(one.time_last),
+        "count": one.count,
+        "seen_first": _time(one.seen_first),
+        "seen_last": _time(one.seen_last),
+    }
+
+
+def _decision_json(one: Decision) -> Mapping[str, object]:
+    return {
+        "id": one.id,
+        "at": _time(one.at),
+        "actor": one.actor,
+        "verb": one.verb,
+        "watch": one.watch,
+        "before": one.before,
+        "after": one.after,
+        "reason": one.reason,
+        "undoes": one.undoes,
+    }
+
+
+def explanation_text(told: Explanation) -> str:
+    """Everything known of a name, for a person at night: what it is, why, then the evidence."""
+    lines = [printable(told.name)]
+    if not told.findings:
+        lines.append(f"  no finding: {_unfound(told)}")
+    for one in told.findings:
+        lines += [
+            f"  {one.watch}: {one.status} ({one.novelty})",
+            f"    why         {printable(one.reason)}",
+            f"    seen        first by us {_said(one.first_seen)}, first by a source {_said(one.provider_first_seen)},",
+            f"                last evidence {_said(one.last_seen)}, valid until {_said(one.valid_until)}",
+            f"    where       {', '.join(one.rdata)} in {one.netblock}, says {', '.join(one.sources)}",
+            f"    case        {one.case}, confidence {one.confidence}, TLP {one.tlp}",
+        ]
+    lines += [f"  stopped by   {one}" for one in told.lists]
+    lines.append(f"  published in {', '.join(told.collections) or 'no collection'}; {', '.join(told.exports) or 'no list'}")
+    lines += _section("evidence", [_evidence_line(one) for one in told.evidence])
+    lines += _section("decisions", [_decision_line(one) for one in told.decisions])
+    lines += _section("asked by", [f"{one.client} {one.count} times, says {source}" for source, one in told.clients])
+    return "\n".join(lines)
+
+
+def _section(heading: str, lines: list[str]) -> list[str]:
+    return [f"  {heading}", *(f"    {printable(line)}" for line in lines)] if lines else []
+
+
+def _evidence_line(one: Evidence) -> str:
+    return f"{one.rrtype} {one.rdata} by {one.source}, {_said(one.time_first)} to {_said(one.time_last)}"
+
+
+def _decision_line(one: Decision) -> str:
+    return f"{one.id}: {_said(one.at)} {one.actor} {one.verb} ({one.before or 'unknown'} -> {one.after}): {one.reason}"
+
+
+# -- status ------------------------------------------------------------------------------------------------------------
+
+
+def status_json(stand: Stand) -> Mapping[str, object]:
+    """Sources, exports, partners."""
+    return {
+        "sources": [_source_json(one) for one in stand.sources],
+        "exports": [export_json(one) for one in stand.exports],
+        "partners": [partner_json(one) for one in stand.partners],
+    }
+
+
+def _source_json(one: SourceStand) -> Mapping[str, object]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "last_run": _time(one.last_run),
+        "last_complete": _time(one.last_complete),
+        "next_run": _time(one.next_run),
+        "cursor": dict(one.cursor),
+        "quota": one.quota,
+        "refused": [refused_json(refused) for refused in one.refused],
+    }
+
+
+def status_text(stand: Stand) -> str:
+    """Three tables; what could not be used stands under its source."""
+    sources = [
+        (one.name, one.kind, one.outcome or "-", _said(one.last_run), _said(one.next_run), one.reason)
+        for one in stand.sources
+    ]
+    blocks = [table(sources, ["SOURCE", "KIND", "OUTCOME", "LAST RUN", "NEXT RUN", "REASON"])]
+    blocks += [
+        f"{one.name} could not use {refused.count} rows: {refused.reason}, for example {printable(refused.sample)}"
+        for one in stand.sources
+        for refused in one.refused
+    ]
+    blocks.append(exports_text(stand.exports))
+    partners = [(one.name, ", ".join(one.collections), str(one.max_tlp), _said(one.last_fetch)) for one in stand.partners]
+    blocks.append(table(partners, ["PARTNER", "COLLECTIONS", "MAX TLP", "LAST FETCH"]))
+    return "\n\n".join(blocks)
+
+
+def exports_text(states: Sequence[ExportState]) -> str:
+    """How block lists stand, as a table."""
+    rows = [(one.name, one.format, str(one.count), _said(one.changed_at), one.held or "-") for one in states]
+    return table(rows, ["EXPORT", "FORMAT", "NAMES", "CHANGED", "HELD"])

@@ -1,0 +1,31 @@
+"""`feedsvc sweep`: matches in log files as NDJSON, one object a line and answer; keeps no state."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from feedsvc.cli import printing
+
+
+def sweep(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, folders, globs; `-` is standard input.")],
+    watch: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    form: Annotated[str, typer.Option("--format", help="The log's format; `auto` decides by the first bytes.")] = "auto",
+) -> None:
+    """Search log files for names that the rules watch for."""
+    from feedsvc import assemble
+
+    with printing.progress() as progress:
+        sweeping = assemble.sweep(assemble.settings(context.obj), paths, watch=watch, form=form, progress=progress)
+        for line in sweeping.lines():
+            sys.stdout.write(line)
+            sys.stdout.write("\n")
+    sys.stdout.flush()
+    for fault in sweeping.faults():
+        typer.echo(f"feedsvc: {fault}", err=True)
+    if sweeping.faults():
+        raise typer.Exit(1)

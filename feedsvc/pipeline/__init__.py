@@ -1,0 +1,61 @@
+"""One run from end to end, and the only room that knows all stages.
+
+    source ──▶ batch ──▶ absorb: match, compare, judge, store ──▶ publish approved ──▶ write block lists
+               (polling)  (absorbing, one transaction a batch)    (publishing)          (exporting)
+
+`reviewing` carries out what a person decides and ends in the same two steps; `reading` answers questions. Everything is
+handed in as `Parts`; nothing here builds a plug-in, reads a file of configuration or a clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feedsvc.model import Change, Delta, SourceOutcome
+from feedsvc.pipeline import exporting, polling, publishing, reading
+from feedsvc.pipeline.exporting import Exported
+from feedsvc.pipeline.parts import Parts
+from feedsvc.sources.port import Source
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did: the delta, and how each block list fared."""
+
+    delta: Delta
+    exported: Exported
+
+    @property
+    def clean(self) -> bool:
+        """Whether every source was complete and every list was written."""
+        return all(one.outcome == "complete" for one in self.delta.sources) and not self.exported.held
+
+
+def run(parts: Parts, sources: Sequence[Source], window: datetime | None = None) -> RunResult:
+    """Poll these sources once, publish what is approved, write the lists.
+
+    Args:
+        window: the planned moment this run stands for; None when a person asked.
+    """
+    started = parts.clock()
+    outcomes: list[SourceOutcome] = []
+    changes: list[Change] = list(release(parts))
+    for source in sources:
+        if parts.stop.is_set():
+            break
+        polled = polling.poll(parts, source, window)
+        outcomes.append(polled.outcome)
+        changes += polled.changes
+        changes += publishing.publish_approved(parts)
+    exported = exporting.write(parts)
+    label = started.strftime("%Y%m%dT%H%M%S.%fZ")
+    delta = reading.of_changes(parts, label, outcomes, [change.decision for change in changes])
+    return RunResult(delta, exported)
+
+
+def release(parts: Parts) -> list[Change]:
+    """Publish what an earlier process approved but did not publish, and fill new collections."""
+    publishing.enrol(parts)
+    return publishing.publish_approved(parts)

@@ -1,0 +1,178 @@
+"""One batch into history: match, compare with what is known, judge, store.
+
+Everything here happens inside the caller's transaction, so that facts, findings, cursors and baselines of a batch are
+stored together or not at all (design §6.2). Deciding is `judge`'s; this module
+gathers what it needs and stores what it says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feedsvc.clock import from_epoch
+from feedsvc.history.port import NameFacts
+from feedsvc.judge import novelty, policy
+from feedsvc.model import Batch, Change, Finding, Match, Novelty, Observation, Outcome, Status, Watch
+from feedsvc.names import parse_address, parse_netblock, publishable, registered_domain
+from feedsvc.pipeline import publishing
+from feedsvc.pipeline.parts import Parts
+
+Key = tuple[str, str]
+"""Watch id and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """Which baselines are complete, as one batch sees them."""
+
+    at: Mapping[tuple[str, str, str, str], datetime]
+
+    def complete_at(self, watch: Watch, source: str, netblock: str) -> datetime | None:
+        """When this source's baseline of a netblock was complete for the watch as it reads now."""
+        return self.at.get((watch.id, watch.fingerprint, source, netblock))
+
+    def watching_since(self, watch: Watch, netblock: str) -> datetime | None:
+        """When any source's baseline of a netblock was first complete for the watch, however it read then."""
+        times = [at for (name, _, _, block), at in self.at.items() if name == watch.id and block == netblock]
+        return min(times, default=None)
+
+
+def absorb(parts: Parts, source: str, batch: Batch, now: datetime) -> list[Change]:
+    """Store a batch; returns the decisions that it led to, stored already."""
+    matches = parts.matcher.match(batch.observations)
+    groups = _group(matches)
+    facts = parts.history.facts.name_facts({name for _, name in groups})
+    parts.history.facts.store(source, batch.observations, now)
+    changes = _judge(parts, source, groups, facts, now)
+    matched = {name for _, name in groups}
+    parts.history.facts.sight(source, [one for one in batch.sightings if one.rrname in matched])
+    parts.history.facts.move(batch.cursors, now)
+    if batch.end is not None:
+        if batch.end.outcome is Outcome.COMPLETE:
+            _mark_complete(parts, source, batch, now)
+        changes += _settle(parts, now)
+    return changes
+
+
+def _group(matches: Iterable[Match]) -> Mapping[Key, list[Match]]:
+    groups: defaultdict[Key, list[Match]] = defaultdict(list)
+    for match in matches:
+        groups[match.watch, match.observation.rrname].append(match)
+    return groups
+
+
+def _judge(
+    parts: Parts, source: str, groups: Mapping[Key, list[Match]], facts: Mapping[str, NameFacts], now: datetime
+) -> list[Change]:
+    baselines = Baselines(parts.history.facts.baselines())
+    names_of: defaultdict[str, set[str]] = defaultdict(set)
+    for watch_id, name in groups:
+        names_of[watch_id].add(name)
+    known = {watch_id: parts.history.findings.get(watch_id, names) for watch_id, names in names_of.items()}
+    changes: list[Change] = []
+    extended: list[Finding] = []
+    for (watch_id, name), matches in groups.items():
+        watch = parts.watches[watch_id]
+        seen = _seen(watch, name, source, matches, now)
+        old = known[watch_id].get(name)
+        if old is None:
+            changes.append(_find(watch, seen, facts[name], baselines, now))
+        elif (after := policy.extend(old, seen, watch)) != old:
+            back = policy.reactivate(after, now)
+            changes += [back] if back else []
+            extended += [] if back else [after]
+    parts.history.findings.apply(changes)
+    parts.history.findings.extend(extended)
+    publishing.renew(parts, [one for one in extended if one.status is Status.PUBLISHED], now)
+    return changes
+
+
+def _seen(watch: Watch, name: str, source: str, matches: Sequence[Match], now: datetime) -> Finding:
+    """The finding that this evidence alone would make."""
+    observations = [match.observation for match in matches]
+    last_seen = max(_last(one, now) for one in observations)
+    return Finding(
+        name=name,
+        watch=watch.id,
+        status=Status.CANDIDATE,
+        novelty=Novelty.NEW_HOST,
+        reason="",
+        first_seen=now,
+        last_seen=last_seen,
+        provider_first_seen=min((first for one in observations if (first := _first(one, now))), default=None),
+        netblock=matches[0].netblock,
+        rdata=tuple(sorted({one.rdata for one in observations})),
+        sources=(source,),
+        confidence=watch.confidence,
+        case=f"{watch.id}/{registered_domain(name) or name}",
+        tlp=watch.tlp,
+        valid_until=last_seen + watch.valid_for,
+    )
+
+
+def _last(observation: Observation, now: datetime) -> datetime:
+    # A provider's clock may run ahead of ours; evidence from the future is evidence of now.
+    last = observation.time_last if observation.time_last is not None else observation.zone_time_last
+    return now if last is None else min(from_epoch(last), now)
+
+
+def _first(observation: Observation, now: datetime) -> datetime | None:
+    first = observation.time_first if observation.time_first is not None else observation.zone_time_first
+    return None if first is None else min(from_epoch(first), now)
+
+
+def _find(watch: Watch, seen: Finding, facts: NameFacts, baselines: Baselines, now: datetime) -> Change:
+    complete_at = baselines.complete_at(watch, seen.sources[0], seen.netblock)
+    since = baselines.watching_since(watch, seen.netblock)
+    # A source that joins later brings old names and new ones at once: what began after the watch did is news all the same.
+    began_later = since is not None and seen.provider_first_seen is not None and seen.provider_first_seen > since
+    past = _past(facts, seen.netblock)
+    kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since or now)
+    return policy.find(
+        dataclasses.replace(seen, novelty=kind),
+        watch,
+        publishable(seen.name),
+        in_baseline=complete_at is None and not began_later,
+        now=now,
+    )
+
+
+def _past(facts: NameFacts, netblock: str) -> novelty.Past:
+    block = parse_netblock(netblock)
+    here = [parse_address(address) in block for address in facts.addresses]
+    return novelty.Past(
+        seen_here=any(here),
+        seen_elsewhere=not all(here),
+        last_seen=facts.last_seen,
+        domain_known=facts.domain_known,
+    )
+
+
+def _mark_complete(parts: Parts, source: str, batch: Batch, now: datetime) -> None:
+    blocks = {str(block) for block in batch.scope}
+    parts.history.facts.complete(source, sorted(blocks), now)
+    keys = [
+        (watch.id, watch.fingerprint, source, str(block))
+        for watch in parts.watches.values()
+        for block in watch.netblocks
+        if str(block) in blocks
+    ]
+    parts.history.facts.add_baselines(keys, now)
+
+
+def _settle(parts: Parts, now: datetime) -> list[Change]:
+    changes: list[Change] = []
+    for watch in parts.watches.values():
+        waiting = parts.history.findings.with_status({Status.CANDIDATE}, watch.id)
+        key = f"settled/{watch.id}"
+        settled = parts.history.note(key) or ""
+        fresh = [one for one in waiting if one.first_seen.isoformat() > settled]
+        changes += policy.settle(watch, waiting, fresh, parts.limits.findings_per_poll, now)
+        if fresh:
+            parts.history.keep_note(key, max(one.first_seen.isoformat() for one in fresh))
+    parts.history.findings.apply(changes)
+    return changes

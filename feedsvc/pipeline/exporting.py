@@ -1,0 +1,123 @@
+"""Block lists from history to files: one process at a time writes them, and what was written is told to history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from feedsvc.clock import monotonic
+from feedsvc.errors import Busy, UsageError
+from feedsvc.model import ExportState, Refused, Status
+from feedsvc.pipeline.parts import Export, Parts
+from feedsvc.publish.lists import Order, Written, write_exports
+
+PATIENCE = 60.0
+"""Seconds to wait for another process that writes the lists: it may have read history before us, so ours must follow."""
+
+# Statuses that a published name gets by a person's word alone; expiry is the other way out, and is guarded.
+_BY_A_PERSON = frozenset({Status.REVOKED, Status.REJECTED, Status.HELD, Status.CANDIDATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How the lists fared.
+
+    Attributes:
+        held: name and reason of each list that a guard or a fault holds at its last good content.
+        changed: names of the lists that were replaced.
+        left_out: names that a list could not hold, counted by reason, by list.
+    """
+
+    held: tuple[tuple[str, str], ...] = ()
+    changed: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, Refused], ...] = ()
+
+
+def write(parts: Parts, only: str = "", *, accept_shrink: bool = False) -> Exported:
+    """Bring the lists up to date with what is published.
+
+    Args:
+        only: one list; all of them when empty.
+        accept_shrink: a person has looked at what a guard holds back.
+
+    Raises:
+        UsageError: there is no list of that name.
+        Busy: another process wrote for longer than `PATIENCE`.
+    """
+    chosen = _chosen(parts, only)
+    if not parts.exports:
+        return Exported()
+    with _turn(parts):
+        written = write_exports(
+            parts.exports_dir,
+            [_order(parts, export, accept_shrink=accept_shrink) for export in chosen],
+            parts.clock(),
+            producer=parts.producer.name,
+            shrink=parts.limits.shrink,
+            others=frozenset(one.settings.name for one in parts.exports) - {one.settings.name for one in chosen},
+        )
+        _keep(parts, written)
+    return Exported(
+        held=tuple((one.state.name, one.state.held) for one in written if one.state.held),
+        changed=tuple(one.state.name for one in written if one.changed),
+        left_out=tuple((one.state.name, refused) for one in written for refused in one.left_out),
+    )
+
+
+def _chosen(parts: Parts, only: str) -> tuple[Export, ...]:
+    chosen = tuple(export for export in parts.exports if only in {"", export.settings.name})
+    if only and not chosen:
+        known = ", ".join(export.settings.name for export in parts.exports) or "none"
+        raise UsageError(f"there is no export {only!r}; there are: {known}")
+    return chosen
+
+
+@contextmanager
+def _turn(parts: Parts) -> Iterator[None]:
+    """Hold the lists; wait for whoever holds them."""
+    with ExitStack() as stack:
+        deadline = monotonic() + PATIENCE
+        while not _claimed(parts, stack, insist=monotonic() > deadline):
+            time.sleep(0.05)
+        yield
+
+
+def _claimed(parts: Parts, stack: ExitStack, *, insist: bool) -> bool:
+    try:
+        stack.enter_context(parts.history.runs.claim("exports"))
+    except Busy:
+        if insist:
+            raise
+        return False
+    return True
+
+
+def _order(parts: Parts, export: Export, *, accept_shrink: bool) -> Order:
+    settings = export.settings
+    taken_out = parts.history.findings.with_status(_BY_A_PERSON)
+    return Order(
+        name=settings.name,
+        format_name=settings.format,
+        format=export.format,
+        listed=parts.history.findings.listed(settings.watches, settings.max_tlp, settings.min_confidence),
+        authorised=frozenset(one.name for one in taken_out),
+        accept_shrink=accept_shrink,
+        previous=next((one for one in parts.history.exports.all() if one.name == settings.name), None),
+    )
+
+
+def _keep(parts: Parts, written: tuple[Written, ...]) -> None:
+    known = {state.name: state for state in parts.history.exports.all()}
+    fresh = [one.state for one in written if known.get(one.state.name) != one.state]
+    if fresh:
+        with parts.history.transaction():
+            for state in fresh:
+                parts.history.exports.keep(state)
+
+
+def states(parts: Parts) -> tuple[ExportState, ...]:
+    """How each configured list stands."""
+    configured = {export.settings.name for export in parts.exports}
+    return tuple(one for one in parts.history.exports.all() if one.name in configured)

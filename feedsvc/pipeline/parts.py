@@ -1,0 +1,62 @@
+"""What a run is made of: ready parts, built once by the assembly and handed to every step of the pipeline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feedsvc.clock import Clock, utc_now
+from feedsvc.config import ExportSettings, Limits, Producer
+from feedsvc.history.port import History
+from feedsvc.model import Collection, Watch
+from feedsvc.publish.port import BlockListFormat
+from feedsvc.sources.port import Source
+from feedsvc.watches.match import Matcher
+
+Progress = Callable[[str], None]
+"""Told, in a few words, what is being done; for a person who waits."""
+
+
+def silent(doing: str) -> None:
+    """Progress that nobody watches."""
+    del doing
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A configured block list and its ready format."""
+
+    settings: ExportSettings
+    format: BlockListFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that one thread needs for a run.
+
+    Attributes:
+        history: belongs to this thread.
+        sources: those to read; none for a reader of history.
+        source_names: all that are configured, read by this run or not.
+        stop: set when the process was asked to end; a run ends after the batch at hand.
+    """
+
+    history: History
+    matcher: Matcher
+    sources: tuple[Source, ...]
+    source_names: tuple[str, ...]
+    collections: tuple[Collection, ...]
+    exports: tuple[Export, ...]
+    exports_dir: Path
+    producer: Producer
+    limits: Limits
+    clock: Clock = utc_now
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = silent
+
+    @property
+    def watches(self) -> Mapping[str, Watch]:
+        """The watches by id."""
+        return self.matcher.watches

@@ -1,0 +1,154 @@
+"""One source read from its cursors on: claimed, read batch by batch, absorbed, closed with its outcome.
+
+The only place of the pipeline that may catch everything: whatever a source does, it becomes an outcome of that source, and
+the others are polled all the same. What history does is never swallowed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from feedsvc import clock
+from feedsvc.errors import Busy, SourceError
+from feedsvc.judge import policy
+from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome
+from feedsvc.pipeline.absorbing import absorb
+from feedsvc.pipeline.parts import Parts
+from feedsvc.sources.port import Source
+
+log = structlog.get_logger()
+
+LONGEST_STAY_AWAY = timedelta(days=1)
+"""A Retry-After beyond this is taken for this: a provider's mistake must not silence a source for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How a source fared, and what was decided on what it said."""
+
+    outcome: SourceOutcome
+    changes: tuple[Change, ...] = ()
+
+
+def poll(parts: Parts, source: Source, window: datetime | None = None) -> Polled:
+    """Read a source once and store what it says.
+
+    Args:
+        window: the planned moment this poll stands for; now when a person asked.
+    """
+    try:
+        with parts.history.runs.claim(f"poll/{source.name}"):
+            return _poll_claimed(parts, source, window)
+    except Busy:
+        return Polled(SourceOutcome(source.name, Outcome.SKIPPED, "another process is polling it at this moment"))
+
+
+def _poll_claimed(parts: Parts, source: Source, window: datetime | None) -> Polled:
+    now = parts.clock()
+    with parts.history.transaction():
+        run = parts.history.runs.begin(f"poll/{source.name}", window or now, now)
+    if run is None:
+        return Polled(SourceOutcome(source.name, Outcome.SKIPPED, f"its window of {window} was polled already"))
+    changes, ends, refused = _read(parts, source, run, now)
+    outcome = SourceOutcome(source.name, *_summary(ends), refused=_merge(refused))
+    changes += _close(parts, source, run, outcome, ends)
+    log.info("source.polled", source=source.name, outcome=str(outcome.outcome), reason=outcome.reason)
+    return Polled(outcome, tuple(changes))
+
+
+def _read(parts: Parts, source: Source, run: Run, now: datetime) -> tuple[list[Change], list[End], list[Refused]]:
+    changes: list[Change] = []
+    ends: list[End] = []
+    refused: list[Refused] = []
+    for batch in _batches(parts, source, now):
+        with parts.history.transaction():
+            changes += absorb(parts, source.name, batch, parts.clock())
+            parts.history.facts.refuse(run.id, source.name, batch.refused)
+        refused += batch.refused
+        ends += [batch.end] if batch.end else []
+        parts.progress(f"{source.name}: {len(ends)} of {len(parts.matcher.netblocks)} netblocks")
+    return changes, ends, refused
+
+
+def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
+    """What the source yields; whatever it raises, and being asked to stop, becomes a last batch with an end."""
+    away = _stay_away(parts, source, now)
+    if away is not None:
+        yield Batch(end=away)
+        return
+    try:
+        for batch in source.read(parts.matcher.netblocks, parts.history.facts.cursors(source.name), now):
+            yield batch
+            if parts.stop.is_set():
+                yield Batch(end=End(Outcome.PARTIAL, "stopped: the process was asked to end"))
+                return
+    except SourceError as err:
+        yield Batch(end=End(Outcome.FAILED, str(err), err.retry_after))
+    except Exception as err:
+        log.exception("source.broke", source=source.name)
+        yield Batch(end=End(Outcome.FAILED, f"broke with {type(err).__name__}; the log has the trace"))
+
+
+def _stay_away(parts: Parts, source: Source, now: datetime) -> End | None:
+    until = parts.history.note(f"stay-away/{source.name}")
+    if not until or clock.parse_rfc3339(until) <= now:
+        return None
+    return End(Outcome.SKIPPED, f"the provider asked us to stay away until {until}")
+
+
+def _close(parts: Parts, source: Source, run: Run, outcome: SourceOutcome, ends: Sequence[End]) -> list[Change]:
+    now = parts.clock()
+    with parts.history.transaction():
+        changes = _expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
+        waits = [end.retry_after for end in ends if end.retry_after]
+        if waits:
+            until = now + min(timedelta(seconds=max(waits)), LONGEST_STAY_AWAY)
+            parts.history.keep_note(f"stay-away/{source.name}", clock.rfc3339(until))
+        parts.history.runs.end(run.id, [outcome], now)
+    return changes
+
+
+def _expire(parts: Parts, now: datetime) -> list[Change]:
+    """Expire what no source can still see: each that gave evidence looked, completely, after validity ended."""
+    marks = parts.history.facts.marks()
+    configured = set(parts.source_names)
+    changes = [
+        policy.expire(finding, now)
+        for watch in parts.watches
+        for finding in parts.history.findings.expiring(watch, now)
+        if all(
+            (mark := marks.get((source, finding.netblock))) and finding.valid_until and mark >= finding.valid_until
+            for source in configured.intersection(finding.sources)
+        )
+    ]
+    parts.history.findings.apply(changes)
+    return changes
+
+
+def _summary(ends: Sequence[End]) -> tuple[Outcome, str]:
+    """The outcome of the whole from those of its parts, and the reasons of what was not complete."""
+    if not ends:
+        return Outcome.FAILED, "it ended without a word"
+    outcomes = {end.outcome for end in ends}
+    reasons = Counter(end.reason for end in ends if end.reason and end.outcome is not Outcome.COMPLETE)
+    if len(reasons) == 0:
+        reasons = Counter(end.reason for end in ends if end.reason)
+    text = "; ".join(reason if times == 1 else f"{reason} ({times} times)" for reason, times in reasons.most_common(3))
+    if len(outcomes) == 1:
+        return outcomes.pop(), text
+    if outcomes == {Outcome.FAILED, Outcome.SKIPPED}:
+        return Outcome.FAILED, text
+    return Outcome.PARTIAL, text
+
+
+def _merge(refused: Sequence[Refused]) -> tuple[Refused, ...]:
+    merged: dict[str, Refused] = {}
+    for one in refused:
+        known = merged.get(one.reason)
+        merged[one.reason] = Refused(one.reason, one.count + known.count, known.sample) if known else one
+    return tuple(sorted(merged.values(), key=lambda one: (-one.count, one.reason)))

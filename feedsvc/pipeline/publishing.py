@@ -1,0 +1,117 @@
+"""Approved findings into the feed, and revocations with them: STIX built once, stored with the decision, never again.
+
+Each step is one transaction in which the finding's status, the object's bytes and its `date_added` in every collection are
+stored together (design §6.2, §6.3). A process that dies in between leaves findings `approved`; the next one publishes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from feedsvc import clock
+from feedsvc.judge import policy
+from feedsvc.model import Change, Finding, Status, StixObject
+from feedsvc.pipeline.parts import Parts
+from feedsvc.publish import stix
+
+CHUNK = 200
+"""Findings published in one transaction: other writers wait at most for this many."""
+
+
+def publish_approved(parts: Parts) -> list[Change]:
+    """Publish every approved finding; returns the decisions."""
+    changes: list[Change] = []
+    approved = parts.history.findings.with_status({Status.APPROVED})
+    for start in range(0, len(approved), CHUNK):
+        parts.progress(f"publishing {start + 1} of {len(approved)}")
+        with parts.history.transaction():
+            changes += _publish(parts, approved[start : start + CHUNK], parts.clock())
+        if parts.stop.is_set():
+            break
+    return changes
+
+
+def _publish(parts: Parts, approved: Sequence[Finding], now: datetime) -> list[Change]:
+    # Findings of a rule that is gone wait until it is back: without the rule nobody can say what they mean.
+    changes = [policy.published(finding, now) for finding in approved if finding.watch in parts.watches]
+    parts.history.findings.apply(changes)
+    _add(parts, [_version(parts, change.finding, now) for change in changes], now)
+    return changes
+
+
+def renew(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
+    """New versions for published findings whose readers would see them expire too early; inside a transaction."""
+    objects = []
+    for finding in findings:
+        watch = parts.watches[finding.watch]
+        current = parts.history.feed.current(_object_id(parts, finding))
+        until = stix.valid_until(current) if current else None
+        if until and policy.renewal_due(until, finding, watch, now):
+            objects.append(_version(parts, finding, now))
+    _add(parts, objects, now)
+
+
+def revoke(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
+    """A last version, `revoked: true`, of each finding as it was when it was published; inside a transaction."""
+    objects = (parts.history.feed.current(_object_id(parts, finding)) for finding in findings)
+    _add(parts, [stix.revoked(one, _modified(one, now)) for one in objects if one and not one.revoked], now)
+
+
+def enrol(parts: Parts) -> None:
+    """Bring collections that are new, or take more than before, up to what is published already."""
+    for collection in parts.collections:
+        missing = parts.history.feed.missing(collection)
+        for start in range(0, len(missing), CHUNK):
+            with parts.history.transaction():
+                now = parts.clock()
+                _add(parts, missing[start : start + CHUNK], now)
+
+
+def _add(parts: Parts, objects: Sequence[StixObject], now: datetime) -> None:
+    for collection in parts.collections:
+        taken = [one for one in objects if one.watch and collection.takes(one.watch, one.tlp)]
+        if taken:
+            parts.history.feed.add(collection, [*_referred(parts, taken, now), *taken], now)
+
+
+def _referred(parts: Parts, objects: Sequence[StixObject], now: datetime) -> list[StixObject]:
+    """What objects refer to: every reference must resolve inside the collection."""
+    markings = sorted({one.tlp for one in objects}, key=lambda tlp: tlp.rank)
+    return [identity(parts, now), *(stix.marking(tlp) for tlp in markings)]
+
+
+def identity(parts: Parts, now: datetime) -> StixObject:
+    """The producer's identity: derived once and kept in state; a new version when the configuration says otherwise."""
+    known = parts.history.note("producer/identity")
+    current = parts.history.feed.current(known) if known else None
+    producer = parts.producer
+    if current is not None:
+        fresh = stix.identity(producer, known, created=stix.created(current), modified=_modified(current, now))
+        return current if stix.same_but_for_time(current, fresh) else fresh
+    fresh = stix.identity(producer, known, created=now, modified=now)
+    if known is None:
+        parts.history.keep_note("producer/identity", fresh.id)
+    return fresh
+
+
+def _object_id(parts: Parts, finding: Finding) -> str:
+    producer = parts.history.note("producer/identity") or stix.identity_id(parts.producer)
+    return stix.indicator_id(producer, finding)
+
+
+def _version(parts: Parts, finding: Finding, now: datetime) -> StixObject:
+    watch = parts.watches[finding.watch]
+    current = parts.history.feed.current(_object_id(parts, finding))
+    return stix.indicator(
+        finding,
+        watch,
+        identity(parts, now).id,
+        created=stix.created(current) if current else now,
+        modified=_modified(current, now) if current else now,
+    )
+
+
+def _modified(current: StixObject, now: datetime) -> datetime:
+    # STIX 2.1 §3.6.2: strictly later than the version before, to the millisecond, whatever the clock says.
+    return max(now, clock.parse_rfc3339(current.version) + timedelta(milliseconds=1))

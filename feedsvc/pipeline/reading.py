@@ -1,0 +1,107 @@
+"""What the pages and commands ask of history: a day's delta, everything known of a name. Reads, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feedsvc.errors import NameRefused
+from feedsvc.model import Decision, Delta, Evidence, Finding, Outcome, Sighting, SourceOutcome, Status
+from feedsvc.names import Verdict, parse_name, publishable
+from feedsvc.pipeline.parts import Export, Parts
+from feedsvc.publish.delta import delta
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything known of a name.
+
+    Attributes:
+        findings: one a watch; empty when no watch asked for the name.
+        verdict: of the one gate.
+        clients: who asked, by source.
+        lists: which list of names (allow list, public suffixes, gate) stopped it.
+        collections, exports: where it stands now.
+    """
+
+    name: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    evidence: tuple[Evidence, ...]
+    decisions: tuple[Decision, ...]
+    clients: tuple[tuple[str, Sighting], ...]
+    lists: tuple[str, ...]
+    collections: tuple[str, ...]
+    exports: tuple[str, ...]
+
+
+def explain(parts: Parts, text: str) -> Explanation:
+    """Gather what history, the gate and the outputs know of a name, however it is spelt."""
+    try:
+        name = parse_name(text)
+    except NameRefused:
+        verdict = publishable(text)
+        return Explanation(text, verdict, (), (), (), (), (f"publishable: {verdict.reason}",), (), ())
+    verdict = publishable(name)
+    findings = parts.history.findings.named(name)
+    out = [one for one in findings if one.status is Status.PUBLISHED]
+    return Explanation(
+        name=name,
+        verdict=verdict,
+        findings=findings,
+        evidence=parts.history.facts.evidence(name),
+        decisions=parts.history.findings.decisions(name),
+        clients=parts.history.facts.sightings(name),
+        lists=() if verdict else (f"publishable: {verdict.reason}",),
+        collections=tuple(
+            collection.alias for collection in parts.collections if any(collection.takes(one.watch, one.tlp) for one in out)
+        ),
+        exports=tuple(export.settings.name for export in parts.exports if any(takes(export, one) for one in out)),
+    )
+
+
+def takes(export: Export, finding: Finding) -> bool:
+    """Whether a published finding stands on a block list."""
+    settings = export.settings
+    return (
+        ("*" in settings.watches or finding.watch in settings.watches)
+        and finding.tlp.rank <= settings.max_tlp.rank
+        and finding.confidence >= settings.min_confidence
+        and export.format.admits(finding.name) is None
+    )
+
+
+def day(parts: Parts, label: str, start: datetime, end: datetime) -> Delta:
+    """The delta of a span of time, with how each source fared in it."""
+    decisions = parts.history.findings.decided_between(start, end)
+    return delta(label, _fared(parts, start, end), decisions, _now(parts, decisions))
+
+
+def of_changes(parts: Parts, label: str, sources: Sequence[SourceOutcome], decisions: Sequence[Decision]) -> Delta:
+    """The delta of decisions just taken."""
+    return delta(label, sources, decisions, _now(parts, decisions))
+
+
+def _now(parts: Parts, decisions: Sequence[Decision]) -> dict[tuple[str, str], Finding]:
+    names: dict[str, set[str]] = {}
+    for decision in decisions:
+        names.setdefault(decision.watch, set()).add(decision.name)
+    return {
+        (watch, name): finding
+        for watch, wanted in names.items()
+        for name, finding in parts.history.findings.get(watch, wanted).items()
+    }
+
+
+def _fared(parts: Parts, start: datetime, end: datetime) -> list[SourceOutcome]:
+    """How each source fared in a span: its last outcome, and that nothing ran where nothing did."""
+    latest: dict[str, SourceOutcome] = {}
+    for run in parts.history.runs.between(start, end):
+        latest.update({outcome.name: outcome for outcome in run.sources})
+    quiet = [
+        SourceOutcome(name, Outcome.SKIPPED, "was not polled in this time")
+        for name in parts.source_names
+        if name not in latest
+    ]
+    return sorted([*latest.values(), *quiet], key=lambda outcome: outcome.name)
