@@ -276,7 +276,7 @@ class Forgetful:
     """A format of a third party that loses the last name."""
 
     names = DOMAINS.names
-    media_type = "text/plain"
+    media_type = DOMAINS.media_type
 
     def render(self, listed: Iterable[ListedName], meta: ListMeta) -> Iterator[bytes]:
         """All but the last."""
