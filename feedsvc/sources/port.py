@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from feedsvc.model import Batch
-from feedsvc.names import Netblock
+from feedsvc.names import Address, Netblock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +40,41 @@ class Provider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line, or a part of one, that the format does not understand: where, why, and the text itself, cut to 200 bytes.
+
+    Attributes:
+        reason: one of few texts, without anything of the line in it: lines are counted by reason.
+    """
+
+    offset: int
+    reason: str
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class LogRecord:
     """One DNS exchange as a log has it.
 
     Attributes:
         time: epoch seconds UTC, with the log's own precision.
-        client: who asked, an address as the log spells it; None when the log does not say.
+        client: who asked, a canonical address where it is one, else as the log spells it; None when the log does not say.
         rrname: the asked name, canonical.
-        answers: addresses of A and AAAA answers, canonical, in order.
+        rrtype: the asked type; "" when the log does not say.
+        answers: addresses of A and AAAA answers, in order.
         chain: CNAME targets between `rrname` and the addresses, canonical, in order.
         offset: where the record begins, in bytes of the uncompressed file.
+        unread: parts that could not be read though the rest of the record holds.
     """
 
     time: float
     client: str | None
     rrname: str
     rrtype: str
-    answers: tuple[str, ...]
+    answers: tuple[Address, ...]
     chain: tuple[str, ...]
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that the format does not understand: where, why, and the line itself, cut to 200 bytes."""
-
-    offset: int
-    reason: str
-    line: bytes
+    unread: tuple[BadLine, ...] = ()
 
 
 class LogParser(Protocol):
@@ -78,7 +85,7 @@ class LogParser(Protocol):
         ...
 
     def state(self) -> str:
-        """What to remember beside an offset so that `resume` can go on in the middle of the file."""
+        """What to remember beside an offset so that a later parser can go on in the middle of the file."""
         ...
 
 
@@ -86,11 +93,15 @@ class LogFormat(Protocol):
     """One log format, ready to read."""
 
     def parser(self, state: str = "") -> LogParser:
-        """A parser for a new file, or one that goes on where `state` was taken."""
+        """A parser for a new file, or one that goes on where `state` was taken.
+
+        Raises:
+            SourceError: the state is none that this format wrote.
+        """
         ...
 
     def recognises(self, head: bytes) -> bool:
-        """Whether a file that begins with these bytes (uncompressed) is of this format."""
+        """Whether a file that begins with these bytes (uncompressed, up to 64 KiB) is of this format."""
         ...
 
 
@@ -114,6 +125,3 @@ class Source(Protocol):
         spoken of by exactly one `end`.
         """
         ...
-
-
-OpenedLog = BinaryIO

@@ -1,0 +1,126 @@
+"""Log formats, one module each, and the choice between them.
+
+The module's name, with hyphens, is the `format` of a `[[source]]` of kind `log` and of `feedsvc sweep`. To add one, write
+one module here, or in a package of your own, announced by an entry point of the group `feedsvc.logs`
+(`squid = "yourpackage.squid"`). It has
+
+    a docstring            the manual page: first line a summary; then which program writes the log, what must be switched
+                           on there, what is read of it and what is not, how it rotates
+    Options                a frozen dataclass: the keys of the `[[source]]` that are the format's own, each with a default
+                           that is safe
+    build(options, zone)   returns a `feedsvc.sources.port.LogFormat`; `zone` is the `tz` of the source, a `tzinfo`, for
+                           logs that write local time without saying which (UTC when nothing is configured)
+
+and keeps these promises:
+
+- `parse` raises for no line, however hostile: what it does not understand is a `BadLine`, what is no record is None.
+- Names are canonical (`names.parse_name`, or `names.encode_labels` for wire labels), addresses are `names.Address`, and an
+  address is taken from the answers to A and AAAA questions alone: never out of TXT, PTR or a name that looks like one.
+- `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else.
+- `recognises` says yes only when the first bytes leave no doubt: a file that two formats claim is read by none.
+
+Compression, rotation, line ends and byte order marks are no matter of a format: `feedsvc.sources.logfile` and
+`feedsvc.sources.following` see to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+
+from feedsvc.errors import PluginError, SourceError
+from feedsvc.sources.port import LogFormat
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFormat:
+    """A log format and the name it is configured by."""
+
+    name: str
+    format: LogFormat
+
+
+class Formats:
+    """Which format each file is read by: the one that is configured, or with `auto` the one that its first bytes show.
+
+    Args:
+        name: a plug-in's name, or `auto`.
+        settings: the plug-in's own keys; `auto` takes none, for nobody could say whose they are.
+        zone: the zone of local times.
+
+    Raises:
+        PluginError: there is no such plug-in, or it broke while it was loaded.
+        OptionFaults: a setting is unknown or of the wrong kind.
+    """
+
+    def __init__(self, name: str = AUTO, settings: Mapping[str, object] | None = None, zone: tzinfo = UTC) -> None:
+        self._zone = zone
+        self._loaded: dict[str, LogFormat] = {}
+        self._fixed = None if name == AUTO else name
+        if self._fixed is None and settings:
+            from feedsvc.plugins import OptionFaults  # noqa: PLC0415 - as in _build
+
+            raise OptionFaults({key: f"key {key!r} needs a `format` other than auto" for key in settings})
+        if self._fixed is not None:
+            self._loaded[self._fixed] = _build(self._fixed, settings or {}, zone)
+
+    def by_name(self, name: str) -> NamedFormat:
+        """The format that a file was read by before; the configured one, when one is configured."""
+        name = self._fixed or name
+        if name not in self._loaded:
+            self._loaded[name] = _build(name, {}, self._zone)
+        return NamedFormat(name, self._loaded[name])
+
+    def by_head(self, head: bytes) -> NamedFormat:
+        """The format of a file that begins with these bytes (uncompressed).
+
+        Raises:
+            SourceError: no format knows it, or more than one does; the message lists what can be asked for.
+        """
+        if self._fixed is not None:
+            return self.by_name(self._fixed)
+        candidates, broken = self._all()
+        fitting = [found for found in candidates if found.format.recognises(head)]
+        if len(fitting) == 1:
+            return fitting[0]
+        claims = " and ".join(found.name for found in fitting)
+        why = f"{claims} all fit its first bytes" if fitting else "no format fits its first bytes"
+        known = ", ".join(found.name for found in candidates)
+        raise SourceError(f"{why}; say which it is: {known}" + "".join(broken), permanent=True)
+
+    def _all(self) -> tuple[list[NamedFormat], list[str]]:
+        """Every format, and a remark on each that cannot be loaded: one broken package must not stop the others."""
+        from feedsvc import plugins  # noqa: PLC0415 - as in _build
+
+        candidates, broken = [], []
+        for name in plugins.names("logs"):
+            try:
+                candidates.append(self.by_name(name))
+            except PluginError as err:
+                broken.append(f"; {err}")
+        return candidates, broken
+
+
+def recognise(head: bytes) -> str:
+    """The name of the format of a file that begins with these bytes (uncompressed, up to 64 KiB).
+
+    Raises:
+        SourceError: no format knows it, or more than one does; the message lists what can be asked for.
+    """
+    return Formats().by_head(head).name
+
+
+def _build(name: str, settings: Mapping[str, object], zone: tzinfo) -> LogFormat:
+    # Plug-ins are looked up when the first file with anything in it is at hand: a sweep of nothing ends at once.
+    from feedsvc import plugins  # noqa: PLC0415
+
+    module = plugins.load("logs", name)
+    try:
+        options = plugins.read_options(module, settings) if settings else module.Options()
+    except TypeError as err:
+        raise PluginError(f"logs plug-in {name!r} has a setting without a default: {err}") from err
+    found: LogFormat = module.build(options, zone)
+    return found

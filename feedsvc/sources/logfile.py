@@ -1,0 +1,307 @@
+"""Log files as lines, whatever their compression, in constant memory.
+
+A log is opened by what it is, never by what it is called: plain, gzip (one member or many), bzip2 or xz. Lines come with
+their offsets in the uncompressed stream. A line is bounded: one that is longer is told, not loaded. Of a damaged file all
+that can be read is given before the damage is raised.
+
+Nothing here knows formats, cursors or what lines mean. zstd is recognised and refused: Python 3.11 has none of its own.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import IO, Literal, Protocol, Self
+
+from feedsvc.errors import SourceError
+from feedsvc.sources.port import BadLine, LogParser, LogRecord
+
+BLOCK = 256 * 1024
+"""Bytes read, and bytes decompressed, at a time: enough to make system calls cheap, and they stay in the cache."""
+
+MAX_LINE = 1024 * 1024
+"""Bytes of a line that is read. The longest honest one, a DNS message of 64 KiB all escaped, has a quarter of that."""
+
+HEAD = 64 * 1024
+"""Bytes that show the format of a log."""
+
+SAMPLE = 200
+"""Bytes kept of a line that is too long."""
+
+Line = tuple[int, bytes, int | None]
+"""Where a line begins, the line without its end, and where the next one begins: None when the last line has no end."""
+
+Compression = Literal["", "gzip", "bzip2", "xz", "zstd"]
+
+_MAGIC: tuple[tuple[bytes, Compression], ...] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+_BOM = b"\xef\xbb\xbf"
+_XZ_MEMORY = 256 * 1024 * 1024  # `xz -9` needs 65 MiB; a header may demand 4 GiB
+
+
+class LogDamaged(SourceError):
+    """A log ends where it should not, or its bytes are not what was written; all that can be read was given before."""
+
+
+class LogFile:
+    """An opened log, read from any offset as often as needed (a pipe: once, from its beginning). A context manager.
+
+    Args:
+        raw: the file as it lies on the disk, at its beginning; closed at the end.
+        name: what to call it in messages.
+
+    Attributes:
+        compression: "" for a plain file.
+        consumed: bytes of the file itself, compressed as it is, that the current pass has taken.
+
+    Raises:
+        SourceError: it cannot be read, or is compressed in a way that we do not know.
+    """
+
+    def __init__(self, raw: IO[bytes], name: str) -> None:
+        self._raw = raw
+        self.name = name
+        self.consumed = 0
+        self._first = self._read_first()
+        self.compression = next((kind for magic, kind in _MAGIC if self._first.startswith(magic)), "")
+        if self.compression == "zstd":
+            raise SourceError(f"{name}: zstd is not read yet; decompress it first (zstd -d)", permanent=True)
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open a file by its path.
+
+        Raises:
+            SourceError: it cannot be opened, or see the class.
+        """
+        try:
+            raw = io.FileIO(path)
+        except OSError as err:
+            raise SourceError(f"{path}: {reason(err)}", permanent=True) from err
+        try:
+            return cls(raw, path)
+        except SourceError:
+            raw.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._raw.close()
+
+    def blocks(self, start: int = 0) -> Iterator[bytes]:
+        """The uncompressed bytes from an offset on, a block at a time.
+
+        Raises:
+            LogDamaged: after the last byte that can be read.
+            SourceError: the system could not read on.
+        """
+        if not self.compression:
+            return self._raw_blocks(start)
+        return _from_offset(self._expanded(), start)
+
+    def slice(self, start: int, size: int) -> bytes:
+        """Uncompressed bytes from an offset on: `size` of them, or as many as there are."""
+        taken = bytearray()
+        try:
+            for block in self.blocks(start):
+                taken += block[: size - len(taken)]
+                if len(taken) >= size:
+                    break
+        except LogDamaged:
+            pass  # what there is was asked for
+        return bytes(taken)
+
+    def _read_first(self) -> bytes:
+        """Enough to show the compression; a pipe may give it a byte at a time."""
+        first = b""
+        while len(first) < 6 and (more := self._read(BLOCK)):
+            first += more
+        return first
+
+    def _read(self, size: int) -> bytes:
+        # read1 of a buffered stream, like read of a raw one, returns what is there instead of waiting for all of it.
+        read: Callable[[int], bytes | None] = getattr(self._raw, "read1", self._raw.read)
+        try:
+            return read(size) or b""
+        except OSError as err:
+            raise SourceError(f"{self.name}: {reason(err)}") from err
+
+    def _raw_blocks(self, start: int = 0) -> Iterator[bytes]:
+        if self._raw.seekable():
+            self._raw.seek(start)
+            self.consumed = start
+        else:
+            self.consumed = len(self._first)
+            yield self._first
+        while block := self._read(BLOCK):
+            self.consumed += len(block)
+            yield block
+
+    def _expanded(self) -> Iterator[bytes]:
+        given = 0
+        try:
+            for block in _expand(self._raw_blocks(), _STREAMS[self.compression]):
+                given += len(block)
+                yield block
+        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
+            raise LogDamaged(f"{self.name}: damaged after {given} bytes of text ({err})", permanent=True) from err
+
+
+def reason(err: OSError) -> str:
+    """What the system says of a failure, in our manner."""
+    return (err.strerror or str(err)).lower()
+
+
+# -- decompression -----------------------------------------------------------------------------------------------------
+
+
+class _Stream(Protocol):
+    """One compressed stream, as bz2 and lzma have it."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _GzipMember:
+    """A gzip member in the manner of bz2 and lzma, that gives all it can before it fails.
+
+    zlib throws away what it made of a block in which it finds a fault. So each block is tried on a copy of the stream's
+    state, and one with a fault is gone through byte by byte up to it.
+    """
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._left = b""
+        self._fault: zlib.error | None = None
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._left and self._fault is None
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        if self._fault is not None:
+            raise self._fault
+        data = self._left + data
+        before = self._member.copy()
+        try:
+            text = self._member.decompress(data, max_length)
+        except zlib.error as err:
+            self._fault = err
+            return b"".join(_up_to_fault(before, data))
+        self._left = self._member.unconsumed_tail
+        return text
+
+
+def _up_to_fault(member: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    try:
+        for at in range(len(data)):
+            yield member.decompress(data[at : at + 1])
+    except zlib.error:
+        return
+
+
+def _bzip2_stream() -> _Stream:
+    return bz2.BZ2Decompressor()
+
+
+def _xz_stream() -> _Stream:
+    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+
+_STREAMS: dict[str, Callable[[], _Stream]] = {"gzip": _GzipMember, "bzip2": _bzip2_stream, "xz": _xz_stream}
+
+
+def _expand(blocks: Iterator[bytes], begin: Callable[[], _Stream]) -> Iterator[bytes]:
+    """All streams of a file, one after the other, in pieces of at most `BLOCK` bytes, however far they expand."""
+    stream: _Stream | None = None
+    for block in blocks:
+        data = block
+        while data:
+            if stream is None:
+                data = data.lstrip(b"\0")  # zeros may pad the space between streams
+                if not data:
+                    break
+                stream = begin()
+            yield stream.decompress(data, BLOCK)
+            while not (stream.eof or stream.needs_input):
+                yield stream.decompress(b"", BLOCK)
+            data = stream.unused_data if stream.eof else b""
+            stream = None if stream.eof else stream
+    if stream is not None:
+        while text := stream.decompress(b"", BLOCK):
+            yield text
+        raise EOFError("cut short")
+
+
+def _from_offset(blocks: Iterator[bytes], start: int) -> Iterator[bytes]:
+    for block in blocks:
+        if start < len(block):
+            yield block[start:]
+        start = max(0, start - len(block))
+
+
+# -- lines -------------------------------------------------------------------------------------------------------------
+
+
+def peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes of a log, up to `HEAD` and no less than a line where there is one, and all of its blocks."""
+    taken: list[bytes] = []
+    for block in blocks:
+        taken.append(block)
+        if b"\n" in block or sum(map(len, taken)) >= HEAD:
+            break
+    return b"".join(taken)[:HEAD].removeprefix(_BOM), chain(taken, blocks)
+
+
+def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
+    r"""The lines of a log whose blocks begin at the offset `start`; ends are `\n` or `\r\n`, a byte order mark is left out.
+
+    Of a line longer than `MAX_LINE` the beginning alone is kept, and its end is not waited for; `read_line` tells it by its
+    offsets.
+    """
+    offset, rest, dropped = start, b"", 0
+    for block in blocks:
+        pieces = (rest + block).split(b"\n")
+        if offset == 0 and pieces[0].startswith(_BOM):
+            offset, pieces[0] = len(_BOM), pieces[0][len(_BOM) :]
+        rest = pieces.pop()
+        for piece in pieces:
+            following = offset + dropped + len(piece) + 1
+            yield offset, piece[:-1] if piece.endswith(b"\r") else piece, following
+            offset, dropped = following, 0
+        if len(rest) > MAX_LINE:
+            dropped += len(rest) - SAMPLE
+            rest = rest[:SAMPLE]
+    if rest:
+        yield offset, rest, offset + dropped + len(rest) if dropped else None
+
+
+def read_line(parser: LogParser, line: Line) -> LogRecord | BadLine | None:
+    """What a parser makes of a line; too long a line it does not get to see."""
+    offset, text, following = line
+    if following is not None and following - offset > MAX_LINE:
+        return BadLine(offset, f"line longer than {MAX_LINE} bytes", text[:SAMPLE])
+    return parser.parse(text, offset)

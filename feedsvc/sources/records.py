@@ -1,0 +1,160 @@
+"""What log records say, as the pipeline counts it: observations, sightings, and what had to be refused. Pure.
+
+Reads no file and knows no format. Every name on the way from the asked name over its CNAMEs leads to the address: each of
+them makes an observation, and the client that asked is sighted for each of them, so that "who called it?" has an answer
+also for a name that hosts reach only through another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from feedsvc import names
+from feedsvc.model import Batch, Cursor, End, Observation, Refused, Sighting
+from feedsvc.names import Address, Netblock, NetblockMap
+from feedsvc.sources.port import BadLine, LogRecord
+
+MAX_WAY = 32
+"""Names that are followed from one question. Resolvers give up after 8 to 20; what an attacker can put into one answer (some
+three thousand names times two thousand addresses) must not become millions of observations."""
+
+SAMPLE = 200  # characters of a refused line that are shown (see `model.Refused`)
+_REASONS = 32  # refusals told apart within a batch: reasons quote lengths, and lengths are the attacker's
+
+
+def printable(text: bytes) -> str:
+    r"""Bytes of a log as printable ASCII on one line, all else escaped (`\n`, `\xff`): safe to show and to store."""
+    return text.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def inside(record: LogRecord, netblocks: NetblockMap) -> tuple[Address, ...]:
+    """The addresses of a record that lie in the netblocks, each once."""
+    return tuple(dict.fromkeys(address for address in record.answers if address in netblocks))
+
+
+def is_name(name: str) -> bool:
+    """Whether a canonical name is more than an address that somebody asked for as if it were one."""
+    return not names.is_address(name.replace("\\058", ":"))
+
+
+def way(record: LogRecord) -> tuple[str, ...]:
+    """The names from the asked one to the addresses, in order, `MAX_WAY` at most."""
+    return tuple(name for name in (record.rrname, *record.chain)[:MAX_WAY] if is_name(name))
+
+
+def observations(record: LogRecord, address: Address) -> Iterator[Observation]:
+    """One observation for each name that led to an address, the asked one first, with the CNAMEs that follow it."""
+    path, time = way(record), int(record.time)
+    rrtype, rdata = "A" if address.version == 4 else "AAAA", str(address)
+    for position, name in enumerate(path):
+        yield Observation(name, rrtype, rdata, time_first=time, time_last=time, count=1, chain=path[position + 1 :])
+
+
+def faults(record: LogRecord) -> Iterator[BadLine]:
+    """What of a record is left out though the rest of it holds."""
+    yield from record.unread
+    if len(record.chain) >= MAX_WAY:
+        yield BadLine(record.offset, f"more than {MAX_WAY} names in a row of CNAMEs", record.rrname.encode())
+
+
+class Refusals:
+    """What could not be read, counted by reason, with the first sample of each."""
+
+    def __init__(self) -> None:
+        self._by_reason: dict[str, Refused] = {}
+
+    def add(self, bad: BadLine) -> None:
+        """Count one."""
+        known = bad.reason in self._by_reason or len(self._by_reason) < _REASONS
+        reason = bad.reason if known else "other reasons"
+        old = self._by_reason.get(reason)
+        sample = printable(bad.line)[:SAMPLE] if old is None else old.sample
+        self._by_reason[reason] = Refused(reason, 1 if old is None else old.count + 1, sample)
+
+    def all(self) -> tuple[Refused, ...]:
+        """All reasons, in the order of their first line."""
+        return tuple(self._by_reason.values())
+
+
+class Tally:
+    """Gathers what a batch will say: equal observations and sightings are one, their times widen, their counts add up.
+
+    Args:
+        source: the source's name, for its cursors.
+        netblocks: what lies outside of them is left out.
+    """
+
+    def __init__(self, source: str, netblocks: NetblockMap) -> None:
+        self._source = source
+        self._netblocks = netblocks
+        self._clear()
+
+    def _clear(self) -> None:
+        self._observations: dict[tuple[object, ...], Observation] = {}
+        self._sightings: dict[tuple[str, str], Sighting] = {}
+        self._refusals = Refusals()
+        self._cursors: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._observations) + len(self._sightings)
+
+    def add(self, found: LogRecord | BadLine) -> None:
+        """Count one line of a log."""
+        if isinstance(found, BadLine):
+            self._refusals.add(found)
+            return
+        for fault in faults(found):
+            self._refusals.add(fault)
+        addresses = inside(found, self._netblocks)
+        for address in addresses:
+            for observation in observations(found, address):
+                self._observe(observation)
+        if addresses and found.client is not None:
+            for name in dict.fromkeys(way(found)):
+                self._sight(Sighting(name, found.client, int(found.time), int(found.time)))
+
+    def _observe(self, new: Observation) -> None:
+        key = (new.rrname, new.rrtype, new.rdata, new.chain)
+        old = self._observations.get(key)
+        self._observations[key] = new if old is None else _joined_observation(old, new)
+
+    def _sight(self, new: Sighting) -> None:
+        key = (new.rrname, new.client)
+        old = self._sightings.get(key)
+        self._sightings[key] = new if old is None else _joined_sighting(old, new)
+
+    def move(self, scope: str, position: str) -> None:
+        """Move a cursor together with what was gathered; "" removes it."""
+        self._cursors[scope] = position
+
+    def batch(self, scope: Sequence[Netblock] = (), end: End | None = None) -> Batch:
+        """What was gathered since the last batch."""
+        batch = Batch(
+            observations=tuple(self._observations.values()),
+            sightings=tuple(self._sightings.values()),
+            refused=self._refusals.all(),
+            cursors=tuple(Cursor(self._source, log, position) for log, position in self._cursors.items()),
+            scope=tuple(scope),
+            end=end,
+        )
+        self._clear()
+        return batch
+
+
+def _joined_observation(old: Observation, new: Observation) -> Observation:
+    return replace(
+        old,
+        time_first=min((time for time in (old.time_first, new.time_first) if time is not None), default=None),
+        time_last=max((time for time in (old.time_last, new.time_last) if time is not None), default=None),
+        count=(old.count or 0) + (new.count or 0),
+    )
+
+
+def _joined_sighting(old: Sighting, new: Sighting) -> Sighting:
+    return replace(
+        old,
+        time_first=min(old.time_first, new.time_first),
+        time_last=max(old.time_last, new.time_last),
+        count=old.count + new.count,
+    )
