@@ -198,12 +198,15 @@ class End:
     Attributes:
         retry_after: seconds that the other side asked us to stay away, if it did.
         stop: the other side wants no more questions for now (a bad key, a spent quota): asking on in this run is pointless.
+        trouble: the connection or the other side failed; false when there was merely more than it could give. Several in a
+            row, and asking on is pointless too.
     """
 
     outcome: Outcome
     reason: str = ""
     retry_after: float | None = None
     stop: bool = False
+    trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
