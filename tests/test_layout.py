@@ -16,7 +16,7 @@ from feedsvc.plugins import FOLDERS, Kind
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
-LONGEST_FILE = 400  # lines
+LONGEST_FILE = 400  # lines that are not blank
 
 TOP = {
     *(".ci", ".dockerignore", ".editorconfig", ".gitignore"),
@@ -89,7 +89,7 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".py"], ids=name_of)
 def test_no_file_is_longer_than_one_can_keep_in_mind(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+    assert len([line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]) <= LONGEST_FILE
 
 
 def test_file_of(source: Path) -> Path:
@@ -122,13 +122,8 @@ def test_every_plug_in_has_its_manual_page_its_settings_and_its_maker(kind: Kind
     assert len(plugins.manual(module).splitlines()) > 8, "a manual page says how to use it"
     assert plugins.summary(module).endswith(".")
     assert dataclasses.is_dataclass(module.Options)
+    assert vars(module.Options)["__dataclass_params__"].frozen
     assert callable(module.build)
-
-
-@pytest.mark.parametrize(("kind", "name"), PLUGINS)
-def test_the_settings_of_a_plug_in_never_change(kind: Kind, name: str) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        plugins.load(kind, name).Options().anything = 1
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
