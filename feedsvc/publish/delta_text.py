@@ -28,7 +28,7 @@ _COLUMNS = (
     *("change", "name", "watch", "status", "novelty", "reason", "first_seen", "last_seen", "provider_first_seen"),
     *("netblock", "rdata", "sources", "confidence", "case", "at"),
 )
-_FORMULA = re.compile("[=+@\t\r＝＋－＠-]")  # noqa: RUF001 - spreadsheets take the full-width signs for the ASCII ones
+_FORMULA = re.compile("[=+@\t\r\uff1d\uff0b\uff20\uff0d-]")  # spreadsheets take the full-width signs for the ASCII ones
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")  # all ASCII punctuation may be escaped, CommonMark 0.31 §2.4
 
 

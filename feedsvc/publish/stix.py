@@ -16,7 +16,6 @@ import dataclasses
 import functools
 import importlib
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -44,8 +43,6 @@ _TLP_IDS: Mapping[Tlp, str] = {
     Tlp.AMBER_STRICT: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
     Tlp.RED: "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
 }
-
-_TECHNIQUE = re.compile(r"(T\d{4})(?:\.(\d{3}))?")
 
 
 class ProducerLike(Protocol):
@@ -143,6 +140,7 @@ def indicator(finding: Finding, watch: Watch, producer: str, *, created: datetim
     Raises:
         PublishError: the name must not leave, its validity is over before it begins, or stix2 refuses the object.
     """
+    matched = pattern(finding.name)
     properties = {
         "id": indicator_id(producer, finding),
         "created_by_ref": producer,
@@ -151,7 +149,7 @@ def indicator(finding: Finding, watch: Watch, producer: str, *, created: datetim
         "name": finding.name,
         "description": _description(finding, watch),
         "indicator_types": ["malicious-activity"],
-        "pattern": pattern(finding.name),
+        "pattern": matched,
         "pattern_type": "stix",
         "pattern_version": "2.1",
         **_validity(finding),
@@ -259,27 +257,18 @@ def _phases(watch: Watch) -> list[dict[str, str]] | None:
 
 
 def _references(watch: Watch) -> list[dict[str, str]] | None:
-    techniques = [_technique(number) for number in watch.stix.attack]
-    return [*techniques, *(_reference(text) for text in watch.references)] or None
+    # None of them has a `url`: with one the hashes of the page should come (§2.5.2), and we fetch no page. ATT&CK numbers
+    # say where they belong; an address in a description is there for a person.
+    techniques = [{"source_name": "mitre-attack", "external_id": number} for number in watch.stix.attack]
+    references = [{"source_name": _site(text) or "reference", "description": text} for text in watch.references]
+    return [*techniques, *references] or None
 
 
-def _technique(number: str) -> dict[str, str]:
-    reference = {"source_name": "mitre-attack", "external_id": number}
-    parts = _TECHNIQUE.fullmatch(number)
-    if parts is None:
-        return reference
-    return {**reference, "url": "https://attack.mitre.org/techniques/" + "/".join(filter(None, parts.groups()))}
-
-
-def _reference(text: str) -> dict[str, str]:
+def _site(reference: str) -> str | None:
     try:
-        url = urlsplit(text)
-        host = url.hostname
+        return urlsplit(reference).hostname
     except ValueError:
-        host = None
-    if host and url.scheme in {"http", "https"}:
-        return {"source_name": host, "url": text}
-    return {"source_name": "reference of the rule", "description": text}
+        return None
 
 
 # -- stix2 -------------------------------------------------------------------------------------------------------------
