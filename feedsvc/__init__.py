@@ -9,6 +9,7 @@ see what. `taxii` serves the feed as TAXII 2.1; `web` serves the files, health a
 things only and cannot reach a source.
 
 What holds it together: `pipeline` runs once from end to end and is the only module that knows all stages; `schedule` is the
-clock that calls it; `assemble` builds ready parts from settings; `cli` parses, calls, prints. `demo` is the whole on recorded
-data. Below all of it lie `model` (the values that stages exchange), `names`, `clock`, `config`, `http`, `plugins` and `errors`.
+clock that calls it; `assemble` builds ready parts from settings; `cli` parses, calls, prints. `demo` is the whole on bundled
+data, `starter` what a new installation begins with. Below all of it lie `model` (the values that stages exchange), `names`,
+`clock`, `config`, `http`, `plugins` and `errors`.
 """
