@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from feedsvc.clock import rfc3339
-from feedsvc.model import Finding, Partner, Refused, SourceOutcome
+from feedsvc.model import ExportState, Finding, Partner, Refused, SourceOutcome
 
 Json = Mapping[str, object]
 
@@ -65,4 +65,17 @@ def partner_json(partner: Partner) -> Json:
         "exports": list(partner.exports),
         "added_at": _time(partner.added_at),
         "last_fetch": _time(partner.last_fetch),
+    }
+
+
+def export_json(state: ExportState) -> Json:
+    """How a block list stands, as `export` and `status` show it; `held` is null when nothing holds it."""
+    return {
+        "name": state.name,
+        "format": state.format,
+        "count": state.count,
+        "serial": state.serial,
+        "sha256": state.sha256,
+        "changed_at": _time(state.changed_at),
+        "held": state.held or None,
     }

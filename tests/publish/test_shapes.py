@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from feedsvc.model import Outcome, Partner, Refused, SourceOutcome, Tlp
-from feedsvc.publish.shapes import finding_json, partner_json, source_json
+from feedsvc.model import ExportState, Outcome, Partner, Refused, SourceOutcome, Tlp
+from feedsvc.publish.shapes import export_json, finding_json, partner_json, source_json
 from tests.publish.making import NOW, finding
 
 
@@ -46,3 +46,17 @@ def test_a_partner_shows_when_it_fetched_last() -> None:
     assert partner_json(partner)["last_fetch"] is None
     assert partner_json(dataclasses.replace(partner, last_fetch=NOW))["last_fetch"] == "2026-11-24T06:52:32.000Z"
     assert partner_json(partner)["max_tlp"] == "amber+strict"
+
+
+def test_a_list_says_why_it_is_held_or_that_it_is_not() -> None:
+    state = ExportState("domains.txt", "domains", 7, 1795503152, "ab" * 32, NOW)
+    assert export_json(state) == {
+        "name": "domains.txt",
+        "format": "domains",
+        "count": 7,
+        "serial": 1795503152,
+        "sha256": "ab" * 32,
+        "changed_at": "2026-11-24T06:52:32.000Z",
+        "held": None,
+    }
+    assert export_json(dataclasses.replace(state, held="too few"))["held"] == "too few"
