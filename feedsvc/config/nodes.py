@@ -96,13 +96,17 @@ class Faults:
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
+    def add(self, *faults: Fault) -> None:
+        """Keep faults."""
+        self.found.extend(faults)
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Run a block that may raise `ConfigError`; keep its faults and go on behind it."""
         try:
             yield
         except ConfigError as err:
-            self.found.extend(err.faults)
+            self.add(*err.faults)
 
     def check(self) -> None:
         """Raise what was found.

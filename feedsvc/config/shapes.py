@@ -59,18 +59,18 @@ class Key:
 
 
 def text(longest: int = 200, *, empty: bool = False, lines: bool = False) -> Shape[str]:
-    """Text without control characters; on one line unless `lines`."""
+    """Text without control characters, blanks around it dropped; on one line unless `lines`."""
     shortest = 0 if empty else 1
-    expected = f"text of {shortest} to {longest} characters" + ("" if lines else " on one line")
+    expected = f"text of {shortest} to {longest} characters{'' if lines else ' on one line'}"
     unfit = _UNFIT_IN_LINES if lines else _UNFIT_IN_LINE
 
     def read(node: Node) -> str:
-        if not isinstance(node.value, str) or not shortest <= len(node.value) <= longest:
+        if not isinstance(node.value, str) or not shortest <= len(node.value.strip()) <= longest:
             raise node.misfit(expected)
-        found = unfit.search(node.value)
+        found = unfit.search(node.value.strip())
         if found:
             raise node.refused(f"take the character U+{ord(found.group()):04X} out; give {expected}")
-        return node.value
+        return node.value.strip()
 
     return Shape(expected, read, {"type": "string", "minLength": shortest, "maxLength": longest})
 
@@ -200,7 +200,7 @@ def many(of: Shape[T], *, fewest: int = 0, distinct: Sequence[str] = (), expecte
         for element in node.value:
             with faults.kept():
                 values.append(of.read(element))
-        faults.found.extend(fault for key in distinct for fault in _repeated(node.value, key))
+        faults.add(*(fault for key in distinct for fault in _repeated(node.value, key)))
         faults.check()
         return tuple(values)
 
@@ -234,7 +234,7 @@ def gather(node: Node, keys: Mapping[str, Key]) -> tuple[dict[str, Any], Faults]
             values[name] = _known(name, child, node, keys).read(child)
     for name, key in keys.items():
         if key.needed and node.child(name) is None:
-            faults.found.append(node.fault(f"key {name!r} is missing: give {key.shape.expected}, {key.says}"))
+            faults.add(node.fault(f"key {name!r} is missing: give {key.shape.expected}, {key.says}"))
     return values, faults
 
 
@@ -273,7 +273,7 @@ def table(
         values, faults = gather(node, keys)
         if isinstance(node.value, Mapping) and len(node.value) < fewest:
             raise node.refused(f"says nothing; give {_table_of(keys)}, or take it out")
-        faults.found.extend(check(node))
+        faults.add(*check(node))
         faults.check()
         return into(**values)
 

@@ -43,11 +43,11 @@ def source(base: Path, environ: Mapping[str, str]) -> Shape[SourceSettings]:
 
     def read(node: Node) -> SourceSettings:
         values, faults = gather(node.only(keys), keys)
-        faults.found.extend(_kind_faults(node, kinds))
+        faults.add(*_kind_faults(node, kinds))
         found: dict[str, Secret] = {}
         if values.get("kind") != "log":
             found, more = secrets.read(node, base, environ)
-            faults.found.extend(more.found)
+            faults.add(*more.found)
         faults.check()
         options = {key: child.plain() for key, child in node.without(keys.keys() | secrets.KEYS).children()}
         return SourceSettings(**values, secrets=found, options=options, place=Place.of(node))
