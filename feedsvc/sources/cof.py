@@ -1,0 +1,272 @@
+"""Rows of the Passive DNS Common Output Format (draft-dulaunoy-dnsop-passive-dns-cof-13 §3) as observations.
+
+Real servers bend the format: numbers as texts or fractions, types as numbers or in lower case, `rdata` as one text or as an
+array, name and address in each other's place. All of that is understood row by row. What is not understood, or is not about
+the question, is counted by its reason with one sample each: no row is lost without being counted. Names that decode are kept
+however odd they are; `names.publishable` judges them later.
+
+Nothing here asks anybody or reads a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from feedsvc.errors import NameRefused
+from feedsvc.http import shown
+from feedsvc.model import Batch, End, Observation, Refused
+from feedsvc.names import Netblock, parse_address, parse_name
+from feedsvc.sources.endings import COMPLETE, broken
+
+BATCH = 5_000
+"""Rows after which a batch is full: what bounds the memory of a read."""
+
+NOT_JSON = "not a JSON object"
+NOT_A_NAME = "not a domain name"
+OUTSIDE = "outside the asked netblock"
+OTHER_TYPE = "not an address record"
+IN_FUTURE = "time in the future, taken as now"
+BACKWARDS = "time_first after time_last, taken the other way round"
+NO_TIME = "time that is no number of seconds, left out"
+
+_TYPES = {"A", "AAAA", "1", "28", "TYPE1", "TYPE28"}  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
+_LARGEST = 2**63 - 1  # what a database holds
+_LONGEST_ADDRESS = 64  # characters; with all its zeros and an IPv4 tail an IPv6 address has 45
+_REMEMBERED = 10_000  # addresses of which the reading is kept
+_REASONS = 50  # why names were refused, told apart; a hostile answer may invent a new reason for each row
+
+
+class _Row(msgspec.Struct):
+    """One row before any of it is believed. A row has no other fields that matter here."""
+
+    rrname: Any = None
+    rrtype: Any = None
+    rdata: Any = None
+    time_first: Any = None
+    time_last: Any = None
+    zone_time_first: Any = None
+    zone_time_last: Any = None
+    count: Any = None
+    sensor_id: Any = None
+
+
+class _Place(NamedTuple):
+    """An address as an observation has it, and whether it was asked for."""
+
+    rrtype: str
+    rdata: str
+    inside: bool
+
+
+class _Unfit(Exception):
+    """A row that cannot be used; the text is the reason."""
+
+
+class Rows:
+    """Reads rows about one netblock and gathers what they say until `batch` takes it.
+
+    Attributes:
+        understood: how many rows were COF, whatever they were about; 0 after a whole answer: it was something else.
+        seen: how many rows there were; blank lines are none.
+    """
+
+    def __init__(self, netblock: Netblock, now: datetime, show: Callable[[bytes], str] = shown) -> None:
+        """Begin.
+
+        Args:
+            netblock: addresses outside it were not asked for.
+            now: no observation is later.
+            show: how a sample may be shown; that of an `http.Answer` stars the secrets it was asked with.
+        """
+        self.understood = 0
+        self.seen = 0
+        self._netblock = netblock
+        self._now = math.ceil(now.timestamp())
+        self._show = show
+        self._decoder = msgspec.json.Decoder(_Row)
+        self._places: dict[str, _Place | None] = {}
+        self._observations: list[Observation] = []
+        self._refused: dict[str, Refused] = {}
+        self._reasons: set[str] = set()
+        self._gathered = 0
+        self._torn = False
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to take the batch."""
+        return self._gathered >= BATCH or len(self._observations) >= BATCH
+
+    def read(self, lines: Iterable[bytes]) -> Iterator[Batch]:
+        """Feed the lines of a whole answer and yield what is full; the rest is left for `batch`."""
+        for line in lines:
+            self._torn = not self.feed(line) and not line.endswith(b"\n")
+            if self.full:
+                yield self.batch()
+
+    def feed(self, row: bytes) -> bool:
+        """Read one row; whatever it holds, this does not raise. Returns whether it was JSON at all, or nothing."""
+        if not row.strip():
+            return True
+        self.seen += 1
+        self._gathered += 1
+        decoded = self._decode(row)
+        try:
+            if decoded is None:
+                self.refuse(NOT_JSON, row)
+            else:
+                self._read(decoded, row)
+        except _Unfit as err:
+            self.refuse(str(err), row)
+        return decoded is not None
+
+    def refuse(self, reason: str, sample: bytes) -> None:
+        """Count something that could not be used, and keep the first sample of its kind."""
+        known = self._refused.get(reason)
+        if known is None:
+            self._refused[reason] = Refused(reason, 1, self._show(sample))
+        else:
+            self._refused[reason] = Refused(reason, known.count + 1, known.sample)
+
+    def batch(self) -> Batch:
+        """Everything gathered since the last call."""
+        batch = Batch(observations=tuple(self._observations), refused=tuple(self._refused.values()))
+        self._observations, self._refused, self._gathered = [], {}, 0
+        return batch
+
+    def end(self) -> End:
+        """What the rows alone say about the end of an answer that `read` saw whole."""
+        if self._torn:
+            return broken("the answer ends in the middle of a row", self.understood)
+        if self.seen and not self.understood:
+            return broken(f"none of the {self.seen:,} rows of the answer is COF: is the URL right?", 0)
+        return COMPLETE
+
+    def _decode(self, row: bytes) -> _Row | None:
+        try:
+            return self._decoder.decode(row)
+        except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors
+            return None
+
+    def _read(self, row: _Row, line: bytes) -> None:
+        name, rdata = _shape(row)
+        self.understood += 1
+        if str(row.rrtype).upper() not in _TYPES:
+            raise _Unfit(OTHER_TYPE)
+        pairs = dict.fromkeys(self._pairs(name, rdata, line))
+        if not pairs:
+            return
+        first, last = self._span(row.time_first, row.time_last, line)
+        zone_first, zone_last = self._span(row.zone_time_first, row.zone_time_last, line)
+        count, sensor_id = _whole(row.count), _sensor_id(row.sensor_id)
+        self._observations += [
+            Observation(owner, place.rrtype, place.rdata, first, last, zone_first, zone_last, count, sensor_id)
+            for owner, place in pairs
+        ]
+
+    def _pairs(self, name: str, rdata: list[Any], line: bytes) -> Iterator[tuple[str, _Place]]:
+        """Canonical name and address of each value that is inside the netblock."""
+        for value in rdata:
+            try:
+                owner, place = self._oriented(name, value)
+                yield parse_name(owner), place
+            except NameRefused as err:
+                self.refuse(self._why_no_name(err), line)
+            except _Unfit as err:
+                self.refuse(str(err), line)
+
+    def _why_no_name(self, err: NameRefused) -> str:
+        reason = f"{NOT_A_NAME}: {err}"
+        if reason not in self._reasons and len(self._reasons) >= _REASONS:
+            return NOT_A_NAME
+        self._reasons.add(reason)
+        return reason
+
+    def _oriented(self, name: str, value: object) -> tuple[str, _Place]:
+        """Name and address, whichever side the address is on: CIRCL's own example has them in each other's place."""
+        if not isinstance(value, str):
+            raise _Unfit("rdata that is no text")
+        owner, place = name, self._place(value)
+        if place is None:
+            owner, place = value, self._place(name)
+        if place is None:
+            raise _Unfit("no address on either side")
+        if not place.inside:
+            raise _Unfit(OUTSIDE)
+        return owner, place
+
+    def _place(self, text: str) -> _Place | None:
+        # A netblock has few addresses and its rows are many; reading one costs more than all the rest of a row.
+        if len(text) > _LONGEST_ADDRESS:
+            return None
+        if text not in self._places:
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            self._places[text] = self._read_address(text)
+        return self._places[text]
+
+    def _read_address(self, text: str) -> _Place | None:
+        try:
+            address = parse_address(text)
+        except NameRefused:
+            return None
+        # The family decides, not the row: an IPv4-mapped address in an AAAA record is that IPv4 address.
+        return _Place("A" if address.version == 4 else "AAAA", str(address), address in self._netblock)
+
+    def _span(self, first: object, last: object, line: bytes) -> tuple[int | None, int | None]:
+        if first is None and last is None:
+            return None, None
+        start, end = self._moment(first, line), self._moment(last, line)
+        if start is not None and end is not None and start > end:
+            self.refuse(BACKWARDS, line)
+            return end, start
+        return start, end
+
+    def _moment(self, value: object, line: bytes) -> int | None:
+        if value is None:
+            return None
+        moment = _whole(value)
+        if moment is None:
+            self.refuse(NO_TIME, line)
+            return None
+        if moment > self._now:
+            self.refuse(IN_FUTURE, line)
+            return self._now
+        return moment
+
+
+def _shape(row: _Row) -> tuple[str, list[Any]]:
+    """Name and values of a row that is COF at all."""
+    if not isinstance(row.rrname, str):
+        raise _Unfit("no rrname")
+    if not isinstance(row.rrtype, str | int) or isinstance(row.rrtype, bool):
+        raise _Unfit("no rrtype")
+    if isinstance(row.rdata, str):
+        return row.rrname, [row.rdata]
+    if not isinstance(row.rdata, list) or not row.rdata:
+        raise _Unfit("no rdata")
+    return row.rrname, row.rdata
+
+
+def _whole(value: object) -> int | None:
+    """Seconds or a count as a whole number that is not negative; None when it is none."""
+    if type(value) is not int:  # which `True` is not
+        value = _rounded(value)
+    return value if value is not None and 0 <= value <= _LARGEST else None
+
+
+def _rounded(value: object) -> int | None:
+    try:
+        return int(float(value)) if isinstance(value, float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _sensor_id(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return shown(value) if isinstance(value, str) and value else None
