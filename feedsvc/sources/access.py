@@ -1,0 +1,78 @@
+"""The address and the secrets of a provider, out of its `[[source]]`; what is wrong with them, by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from feedsvc.config import SourceSettings
+from feedsvc.errors import UsageError
+from feedsvc.http import Credentials, api_key, basic
+from feedsvc.plugins import OptionFaults
+
+
+def base_url(settings: SourceSettings, default: str = "") -> str:
+    """Where the provider answers, without a slash at its end.
+
+    Raises:
+        OptionFaults: there is no address, or it is none to put a path behind.
+    """
+    url = settings.url or default
+    if not url:
+        raise OptionFaults({"url": f"url: provider {settings.provider!r} has no usual place: say where it answers"})
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None or parts.query or parts.fragment:
+        raise OptionFaults({"url": "url: give http:// or https://, a host, perhaps a path; no credentials, no query"})
+    return url.rstrip("/")
+
+
+def key(settings: SourceSettings, header: str, prefix: str = "") -> Credentials:
+    """The API key in a header.
+
+    Raises:
+        OptionFaults: there is none, or no header can carry it.
+    """
+    secret = settings.secrets.get("api_key")
+    name = _key_of(settings, "api_key")
+    if secret is None:
+        raise OptionFaults({name: f"api_key: provider {settings.provider!r} needs one: set api_key_env or api_key_file"})
+    with _faults_of(name):
+        return api_key(header, secret.reveal(), secret.origin, prefix)
+
+
+def login(settings: SourceSettings) -> Credentials | None:
+    """User name and password as HTTP Basic; None when neither is given.
+
+    Raises:
+        OptionFaults: one is given without the other, or HTTP Basic cannot carry them.
+    """
+    username, password = settings.secrets.get("username"), settings.secrets.get("password")
+    if username is None and password is None:
+        return None
+    if username is None or password is None:
+        given, lacking = ("password", "username") if username is None else ("username", "password")
+        raise OptionFaults(
+            {_key_of(settings, given): f"{given}: there is no {lacking}: set {lacking}_env or {lacking}_file"}
+        )
+    with _faults_of(_key_of(settings, "username")):
+        origin = f"{username.origin} and {password.origin}"
+        return basic(username.reveal(), password.reveal(), origin)
+
+
+def _key_of(settings: SourceSettings, secret: str) -> str:
+    """The key under which a secret stands in the file."""
+    written = (f"{secret}_env", f"{secret}_file")
+    return next((name for name in written if name in settings.place.keys), written[0])
+
+
+@contextmanager
+def _faults_of(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as err:
+        raise OptionFaults({name: f"{name}: {err}"}) from err
