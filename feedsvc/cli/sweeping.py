@@ -18,14 +18,14 @@ def sweep(
 ) -> None:
     """Search log files for names that the rules watch for."""
     from feedsvc import assemble
+    from feedsvc.assemble.sweeping import Sweep, trouble_text
 
     with printing.progress() as progress:
-        sweeping = assemble.sweep(assemble.settings(context.obj), paths, watch=watch, form=form, progress=progress)
-        for line in sweeping.lines():
-            sys.stdout.write(line)
-            sys.stdout.write("\n")
+        search = Sweep(assemble.settings(context.obj), paths, watch=watch, form=form, progress=progress)
+        for line in search.lines():
+            sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    for fault in sweeping.faults():
-        typer.echo(f"feedsvc: {fault}", err=True)
-    if sweeping.faults():
+    for trouble in search.troubles:
+        typer.echo(f"feedsvc: {trouble_text(trouble)}", err=True)
+    if search.troubles:
         raise typer.Exit(1)

@@ -36,8 +36,11 @@ VERBS = tuple(_FROM)
 """What a person can say."""
 
 
-def decide(verb: str, finding: Finding, watch: Watch, *, actor: str, reason: str, now: datetime) -> Change:
+def decide(verb: str, finding: Finding, watch: Watch | None, *, actor: str, reason: str, now: datetime) -> Change:
     """Carry out a verb on a finding.
+
+    Args:
+        watch: the finding's rule; None when it is gone, which stops an approval alone.
 
     Raises:
         UsageError: the verb does not go with the finding's status, no reason is given, or the name must never leave.
@@ -50,15 +53,20 @@ def decide(verb: str, finding: Finding, watch: Watch, *, actor: str, reason: str
     return _MOVES[verb](finding, watch, actor, reason, now)
 
 
-def _approve(finding: Finding, watch: Watch, actor: str, reason: str, now: datetime) -> Change:
+_Move = Callable[[Finding, Watch | None, str, str, datetime], Change]
+
+
+def _approve(finding: Finding, watch: Watch | None, actor: str, reason: str, now: datetime) -> Change:
+    if watch is None:
+        raise UsageError(f"approve {finding.name}: there is no rule {finding.watch!r} any more; bring it back first")
     verdict = publishable(finding.name)
     if not verdict:
         raise UsageError(f"approve {finding.name}: not publishable, whoever approves it: {verdict.reason}")
     return policy.approve(finding, watch, actor=actor, reason=reason, now=now)
 
 
-def _to(status: Status, verb: str) -> Callable[[Finding, Watch, str, str, datetime], Change]:
-    def move(finding: Finding, watch: Watch, actor: str, reason: str, now: datetime) -> Change:
+def _to(status: Status, verb: str) -> _Move:
+    def move(finding: Finding, watch: Watch | None, actor: str, reason: str, now: datetime) -> Change:
         del watch
         after = dataclasses.replace(finding, status=status)
         return policy.change(finding, after, verb=verb, actor=actor, reason=reason, now=now)
@@ -66,7 +74,7 @@ def _to(status: Status, verb: str) -> Callable[[Finding, Watch, str, str, dateti
     return move
 
 
-_MOVES: Mapping[str, Callable[[Finding, Watch, str, str, datetime], Change]] = {
+_MOVES: Mapping[str, _Move] = {
     "approve": _approve,
     "hold": _to(Status.HELD, "hold"),
     "reject": _to(Status.REJECTED, "reject"),

@@ -1,0 +1,72 @@
+"""What `feedsvc sweep` needs, ready; imports no history, no server and no client."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from feedsvc import assemble
+from feedsvc.config import Settings
+from feedsvc.errors import PluginError, UsageError
+from feedsvc.sources.logs import Formats
+from feedsvc.sources.sweeping import Trouble, sweep
+from feedsvc.watches.match import Matcher
+
+
+class Sweep:
+    """One sweep: its lines, and when they were drawn what could not be read.
+
+    Attributes:
+        troubles: grows while `lines` is drawn.
+    """
+
+    def __init__(
+        self, loaded: Settings, paths: Sequence[str], *, watch: str, form: str, progress: Callable[[str], None]
+    ) -> None:
+        """Make it ready.
+
+        Args:
+            watch: this rule alone; every rule when empty.
+            form: a log format, or `auto`.
+
+        Raises:
+            ConfigError: with every fault of the rules.
+            UsageError: there is no such rule or format.
+        """
+        self._matcher = Matcher(assemble.watches(loaded, watch))
+        self._formats = _formats(form)
+        self._paths = paths
+        self._progress = progress
+        self.troubles: list[Trouble] = []
+
+    def lines(self) -> Iterator[str]:
+        """The hits, each as one line of JSON without its line end."""
+        hits = sweep(
+            self._paths,
+            self._formats,
+            self._matcher.netblocks,
+            self._matcher.match,
+            report=self.troubles.append,
+            progress=self._tell,
+        )
+        for hit in hits:
+            yield json.dumps(dataclasses.asdict(hit), ensure_ascii=False)
+
+    def _tell(self, done: int, total: int | None) -> None:
+        of = f" of {total / 1e6:.0f} MB" if total is not None else " MB"
+        self._progress(f"swept {done / 1e6:.0f}{of}")
+
+
+def _formats(form: str) -> Formats:
+    try:
+        return Formats(form)
+    except PluginError as err:
+        raise UsageError(f"--format {form}: {err}") from err
+
+
+def trouble_text(trouble: Trouble) -> str:
+    """What could not be read, for a person."""
+    if not trouble.lines:
+        return f"{trouble.file}: {trouble.reason}"
+    return f"{trouble.file}: {trouble.lines} lines refused: {trouble.reason}, for example {trouble.sample}"
