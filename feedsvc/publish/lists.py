@@ -150,9 +150,7 @@ class _Writer:
             return self._write(order)
         except (OSError, PublishError) as err:
             fault = (err.strerror if isinstance(err, OSError) else None) or str(err)
-            return self._as_it_is(
-                order, f"export {order.name} was not written: {fault}; the file there is the last good one"
-            )
+            return self._as_it_is(order, f"it was not written: {fault}; the file there is the last good one")
 
     def _as_it_is(self, order: Order, held: str) -> tuple[Written, IndexLine | None]:
         try:
@@ -179,9 +177,11 @@ class _Writer:
         """Put a new file in place; None when the one there is right."""
         if file is not None and last.names == rows.names and self._render(order, rows, last.serial) == file.body:
             return None
-        serial = max(int(self.now.timestamp()), last.serial + 1)
+        # Above the remembered one too: the file may have come back from a backup, its readers have not.
+        before = max(last.serial, order.previous.serial if order.previous else 0)
+        serial = max(int(self.now.timestamp()), before + 1)
         if serial > MAX_SERIAL:
-            raise PublishError(f"its serial {last.serial} cannot rise any more")
+            raise PublishError(f"its serial {before} cannot rise any more")
         fresh = File(self._render(order, rows, serial), serial)
         _check(order, fresh, rows)
         self._put(order.name, fresh)
@@ -193,8 +193,12 @@ class _Writer:
 
     def _put(self, name: str, file: File) -> None:
         temporary = self.folder / f".{name}{TEMPORARY}"
-        self.disk.write(temporary, file)
-        self.disk.replace(temporary, self.folder / name)
+        try:
+            self.disk.write(temporary, file)
+            self.disk.replace(temporary, self.folder / name)
+        except OSError:
+            self.disk.remove(temporary)
+            raise
         self.disk.sync(self.folder)
 
     def write_index(self, lines: Sequence[IndexLine], others: AbstractSet[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from feedsvc.errors import PublishError
 from feedsvc.model import ListedName
 from feedsvc.publish.blocklists import domains, hosts, rpz
+from feedsvc.publish.disk import Disk, File
 from feedsvc.publish.lists import TEMPORARY, Order, Written, write_exports
 from feedsvc.publish.port import BlockListFormat, ListMeta
 from tests.publish.making import HOSTILE, NOW, SERIAL, listed, publishable_names
@@ -110,6 +112,15 @@ def test_the_serial_rises_even_when_the_file_is_gone(tmp_path: Path) -> None:
     assert second.state.serial == first.state.serial + 1
 
 
+def test_the_serial_rises_above_what_readers_had_before_a_backup_came_back(tmp_path: Path) -> None:
+    write(tmp_path, order(some(3), RPZ))
+    backup = (tmp_path / "list").read_bytes()
+    (lost,) = write(tmp_path, order(some(4), RPZ), later=900)
+    (tmp_path / "list").write_bytes(backup)
+    (again,) = write(tmp_path, order(some(5), RPZ, previous=lost.state), later=100)
+    assert again.state.serial == lost.state.serial + 1
+
+
 def test_a_serial_that_cannot_rise_is_said_and_the_file_stays(tmp_path: Path) -> None:
     write(tmp_path, order(some(1), RPZ))
     path = tmp_path / "list"
@@ -168,6 +179,14 @@ def test_a_revocation_leaves_even_a_held_list(tmp_path: Path, form: BlockListFor
     assert not again.changed
     assert again.state.held
     assert look(tmp_path) == before
+
+
+def test_a_held_list_whose_names_the_gate_refuses_by_now_stays_for_the_person_who_was_asked(tmp_path: Path) -> None:
+    body = "".join(f"{name}\n" for name in sorted([*some(10), "github.io"])).encode()
+    (tmp_path / "list").write_bytes(body)
+    (held,) = write(tmp_path, order(some(2), authorised=frozenset({"n004.example.net"})))
+    assert held.state.held
+    assert (tmp_path / "list").read_bytes() == body
 
 
 def test_a_file_edited_by_hand_stays_until_somebody_accepts_its_loss(tmp_path: Path) -> None:
@@ -252,6 +271,28 @@ def test_one_list_that_cannot_be_written_stops_no_other(tmp_path: Path) -> None:
     assert [line["name"] for line in _index(tmp_path)["lists"]] == ["fine"]
 
 
+class FullDisk(Disk):
+    """Has room for half of a list, and for the index."""
+
+    def write(self, path: Path, file: File) -> None:
+        """Writes a part and fails as a full disk does."""
+        if "index" not in path.name:
+            path.write_bytes(file.body[:5])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(path, file)
+
+
+def test_a_full_disk_leaves_the_last_good_file_and_no_rest(tmp_path: Path) -> None:
+    write(tmp_path, order(some(2)))
+    before = look(tmp_path)
+    (held,) = write(tmp_path, order(some(3)), disk=FullDisk())
+    assert held.state.held == "it was not written: No space left on device; the file there is the last good one"
+    assert held.state.count == 2
+    assert look(tmp_path) == before
+    (healed,) = write(tmp_path, order(some(3)), later=1)
+    assert (healed.changed, healed.state.held) == (True, "")
+
+
 def test_a_folder_that_cannot_be_made_is_a_publish_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PublishError, match="exports folder"):
@@ -293,6 +334,23 @@ def test_a_format_that_does_not_read_back_what_it_was_given_never_reaches_the_fi
     assert "reads back other names" in held.state.held
     assert held.state.count == 2
     assert look(tmp_path) == before
+
+
+class Unreadable(Forgetful):
+    """A format of a third party that cannot read at all."""
+
+    render = staticmethod(DOMAINS.render)
+
+    def read_back(self, body: bytes) -> tuple[frozenset[str], int]:
+        """Never works."""
+        raise ValueError(f"{len(body)} bytes too many")
+
+
+def test_a_format_that_cannot_read_at_all_never_reaches_the_folder(tmp_path: Path) -> None:
+    (held,) = write(tmp_path, order(some(3), Unreadable()))
+    assert "cannot read back what it wrote" in held.state.held
+    assert held.state.serial == 0
+    assert set(look(tmp_path)) == {"index.json"}
 
 
 def _index(folder: Path) -> dict[str, Any]:
