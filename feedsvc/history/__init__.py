@@ -1,0 +1,31 @@
+"""The state: what was seen, decided and published, and the only room with SQL.
+
+    port        what history promises, whatever engine keeps it
+    sqlite      the engine that keeps it in one file
+
+Whoever needs the state calls `open_history` and talks to the port; no engine is imported before that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from feedsvc.history.port import History
+
+
+def open_history(state: Path, *, read_only: bool = False) -> History:
+    """Open the state, for the calling thread alone.
+
+    Args:
+        state: the state file; it and its directory are made when they are not there.
+        read_only: look only, and make nothing; sees what other processes store meanwhile.
+
+    Raises:
+        ForeignState: the file belongs to another program, or to a newer feedsvc.
+        HistoryError: it cannot be used; or, for `read_only`, it is not there yet.
+    """
+    from feedsvc.history.sqlite import open_sqlite  # noqa: PLC0415 - the engine takes a tenth of a second to import
+
+    return open_sqlite(state, read_only=read_only)

@@ -1,0 +1,198 @@
+"""Facts: how far we looked, what was seen, who asked.
+
+What is asked for many names is asked in one statement over a JSON array: it costs what the batch costs, not what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as AnyOf
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+
+from feedsvc.history.port import NameFacts
+from feedsvc.history.sqlite.engine import Engine, Row
+from feedsvc.history.sqlite.values import array, micros, moment, second_or_none
+from feedsvc.model import Cursor, Evidence, Observation, Refused, Sighting
+from feedsvc.names import registered_domain
+
+_MOVE = """
+    INSERT INTO cursor (source, scope, position, moved_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (source, scope) DO UPDATE SET position = excluded.position, moved_at = excluded.moved_at
+"""
+
+_COMPLETE = """
+    INSERT INTO mark (source, netblock, at) VALUES (?, ?, ?)
+    ON CONFLICT (source, netblock) DO UPDATE SET at = excluded.at
+"""
+
+_ADD_BASELINE = """
+    INSERT INTO baseline (watch, fingerprint, source, netblock, at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (watch, fingerprint, source, netblock) DO NOTHING
+"""
+
+# Two-argument min and max are null when one side is, hence the crossing.
+_STORE = """
+    INSERT INTO evidence (rdata, rrname, rrtype, source, time_first, time_last, zone_time_first, zone_time_last, count,
+                          seen_first, seen_last)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (rdata, rrname, rrtype, source) DO UPDATE SET
+        time_first = min(coalesce(time_first, excluded.time_first), coalesce(excluded.time_first, time_first)),
+        time_last = max(coalesce(time_last, excluded.time_last), coalesce(excluded.time_last, time_last)),
+        zone_time_first =
+            min(coalesce(zone_time_first, excluded.zone_time_first), coalesce(excluded.zone_time_first, zone_time_first)),
+        zone_time_last =
+            max(coalesce(zone_time_last, excluded.zone_time_last), coalesce(excluded.zone_time_last, zone_time_last)),
+        count = max(coalesce(count, excluded.count), coalesce(excluded.count, count)),
+        seen_first = min(seen_first, excluded.seen_first),
+        seen_last = max(seen_last, excluded.seen_last)
+"""
+
+_NAME_FACTS = """
+    SELECT asked.value,
+           group_concat(CASE WHEN rrtype IN ('A', 'AAAA') THEN rdata END, ' '),
+           max(coalesce(1000000 * coalesce(max(time_last, zone_time_last), time_last, zone_time_last), seen_last))
+    FROM json_each(?) AS asked CROSS JOIN evidence ON evidence.rrname = asked.value
+    GROUP BY asked.key
+"""
+
+_KNOWN_DOMAINS = "SELECT name FROM json_each(?) AS asked CROSS JOIN domain ON domain.name = asked.value"
+
+_SIGHT = """
+    INSERT INTO sighting (rrname, client, source, time_first, time_last, count) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (rrname, client, source) DO UPDATE SET
+        time_first = min(time_first, excluded.time_first),
+        time_last = max(time_last, excluded.time_last),
+        count = count + excluded.count
+"""
+
+_REFUSE = """
+    INSERT INTO refusal (run, source, reason, count, sample) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (run, source, reason) DO UPDATE SET count = count + excluded.count
+"""
+
+_EVIDENCE = """
+    SELECT rrname, rrtype, rdata, source,
+           min(coalesce(time_first, zone_time_first), coalesce(zone_time_first, time_first)) AS first,
+           max(coalesce(time_last, zone_time_last), coalesce(zone_time_last, time_last)),
+           count, seen_first, seen_last
+    FROM evidence WHERE rrname = ?
+    ORDER BY coalesce(1000000 * first, seen_first), rrtype, rdata, source
+"""
+
+
+class Facts:
+    """See `feedsvc.history.port.Facts`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def cursors(self, source: str) -> Mapping[str, str]:
+        """Position by scope."""
+        return dict(self._engine.rows("SELECT scope, position FROM cursor WHERE source = ?", [source]))
+
+    def move(self, cursors: Iterable[Cursor], now: datetime) -> None:
+        """Store cursors; a position of "" removes one."""
+        at = micros(now)
+        moved = {(one.source, one.scope): one.position for one in cursors}
+        gone = [key for key, position in moved.items() if not position]
+        self._engine.write_many("DELETE FROM cursor WHERE source = ? AND scope = ?", gone)
+        self._engine.write_many(_MOVE, [(*key, position, at) for key, position in moved.items() if position])
+
+    def marks(self) -> Mapping[tuple[str, str], datetime]:
+        """When each (source, netblock) was last read completely."""
+        rows = self._engine.rows("SELECT source, netblock, at FROM mark")
+        return {(source, netblock): moment(at) for source, netblock, at in rows}
+
+    def complete(self, source: str, netblocks: Iterable[str], now: datetime) -> None:
+        """Record what was just read completely."""
+        at = micros(now)
+        self._engine.write_many(_COMPLETE, [(source, netblock, at) for netblock in netblocks])
+
+    def baselines(self) -> Mapping[tuple[str, str, str, str], datetime]:
+        """When each baseline was complete."""
+        rows = self._engine.rows("SELECT watch, fingerprint, source, netblock, at FROM baseline")
+        return {(watch, fingerprint, source, netblock): moment(at) for watch, fingerprint, source, netblock, at in rows}
+
+    def add_baselines(self, keys: Iterable[tuple[str, str, str, str]], now: datetime) -> None:
+        """Record baselines; those already there keep their time."""
+        at = micros(now)
+        self._engine.write_many(_ADD_BASELINE, [(*key, at) for key in keys])
+
+    def name_facts(self, names: AnyOf[str]) -> Mapping[str, NameFacts]:
+        """Facts for each of these names."""
+        # Sorted, neighbours lie on one page of the index.
+        known = {
+            name: NameFacts(frozenset((addresses or "").split()), moment(last), domain_known=True)
+            for name, addresses, last in self._engine.rows(_NAME_FACTS, [array(sorted(names))])
+        }
+        return known | self._unknown([name for name in names if name not in known])
+
+    def _unknown(self, names: Sequence[str]) -> dict[str, NameFacts]:
+        """What is known of unknown names: their registered domain, if anything was ever seen there."""
+        domains = {name: registered_domain(name) for name in names}
+        asked = sorted({domain for domain in domains.values() if domain})
+        known = {name for (name,) in self._engine.rows(_KNOWN_DOMAINS, [array(asked)])}
+        return {name: NameFacts(domain_known=domain in known) for name, domain in domains.items()}
+
+    def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
+        """Upsert observations and this source's evidence for them."""
+        at = micros(now)
+        rows = [_evidence_row(source, one, at) for one in observations]
+        # In the order of the key each page is visited once.
+        rows.sort(key=itemgetter(0, 1))
+        self._engine.write_many(_STORE, rows)
+
+    def sight(self, source: str, sightings: Sequence[Sighting]) -> None:
+        """Add sightings to those of the same name, client and source."""
+        rows = [(one.rrname, one.client, source, one.time_first, one.time_last, one.count) for one in sightings]
+        self._engine.write_many(_SIGHT, rows)
+
+    def refuse(self, run: int, source: str, refused: Sequence[Refused]) -> None:
+        """Add refusals of a run."""
+        self._engine.write_many(_REFUSE, [(run, source, one.reason, one.count, one.sample) for one in refused])
+
+    def evidence(self, name: str) -> tuple[Evidence, ...]:
+        """All evidence for a name."""
+        return tuple(_evidence(row) for row in self._engine.rows(_EVIDENCE, [name]))
+
+    def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
+        """Who asked for a name."""
+        rows = self._engine.rows(
+            "SELECT source, rrname, client, time_first, time_last, count FROM sighting WHERE rrname = ?"
+            " ORDER BY time_first, client, source",
+            [name],
+        )
+        return tuple((source, Sighting(*rest)) for source, *rest in rows)
+
+
+def _evidence_row(source: str, one: Observation, at: int) -> Row:
+    # The order of the columns in _STORE.
+    return (
+        one.rdata,
+        one.rrname,
+        one.rrtype,
+        source,
+        one.time_first,
+        one.time_last,
+        one.zone_time_first,
+        one.zone_time_last,
+        one.count,
+        at,
+        at,
+    )
+
+
+def _evidence(row: Row) -> Evidence:
+    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last = row
+    return Evidence(
+        rrname=rrname,
+        rrtype=rrtype,
+        rdata=rdata,
+        source=source,
+        time_first=second_or_none(first),
+        time_last=second_or_none(last),
+        count=count,
+        seen_first=moment(seen_first),
+        seen_last=moment(seen_last),
+    )

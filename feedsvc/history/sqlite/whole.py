@@ -1,0 +1,49 @@
+"""The families of tables as one history over one connection."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from feedsvc.history.sqlite.access import Exports, Partners
+from feedsvc.history.sqlite.engine import BUSY_SECONDS, Engine
+from feedsvc.history.sqlite.facts import Facts
+from feedsvc.history.sqlite.feed import Feed
+from feedsvc.history.sqlite.findings import Findings
+from feedsvc.history.sqlite.opening import open_engine
+from feedsvc.history.sqlite.runs import Runs
+
+
+class SqliteHistory:
+    """See `feedsvc.history.port.History`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.runs = Runs(engine)
+        self.facts = Facts(engine)
+        self.findings = Findings(engine)
+        self.feed = Feed(engine)
+        self.partners = Partners(engine)
+        self.exports = Exports(engine)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One transaction."""
+        return self._engine.transaction()
+
+    def note(self, key: str) -> str | None:
+        """A small text."""
+        found = self._engine.row("SELECT text FROM note WHERE key = ?", [key])
+        return found[0] if found else None
+
+    def keep_note(self, key: str, text: str) -> None:
+        """Keep a small text."""
+        self._engine.upsert("note", "key", {"key": key, "text": text})
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.close()
+
+
+def open_sqlite(state: Path, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS) -> SqliteHistory:
+    """Open a state file; see `feedsvc.history.open_history`."""
+    return SqliteHistory(open_engine(state, read_only=read_only, busy_seconds=busy_seconds))

@@ -1,0 +1,190 @@
+"""Small makers of what history keeps, and child processes that use the same state."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import feedsvc
+from feedsvc.clock import rfc3339
+from feedsvc.history.port import FeedQuery, FeedRow, History
+from feedsvc.model import (
+    Change,
+    Collection,
+    Cursor,
+    Decision,
+    ExportState,
+    Finding,
+    Novelty,
+    Observation,
+    Outcome,
+    Partner,
+    Refused,
+    Sighting,
+    SourceOutcome,
+    Status,
+    StixObject,
+    Tlp,
+)
+
+NOW = datetime(2026, 11, 24, 6, 52, 32, 123456, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+SECOND = int(NOW.timestamp())
+
+
+def observation(rrname: str = "k3xq.example.net", rdata: str = "198.51.100.7", **fields: Any) -> Observation:
+    return dataclasses.replace(Observation(rrname, "A", rdata), **fields)
+
+
+def sighting(rrname: str = "k3xq.example.net", **fields: Any) -> Sighting:
+    return dataclasses.replace(Sighting(rrname, "192.0.2.10", SECOND, SECOND), **fields)
+
+
+def finding(name: str = "k3xq.example.net", **fields: Any) -> Finding:
+    base = Finding(
+        name=name,
+        watch="jar-callbacks",
+        status=Status.CANDIDATE,
+        novelty=Novelty.NEW_HOST,
+        reason="a name under a domain never seen",
+        first_seen=NOW,
+        last_seen=NOW,
+        provider_first_seen=NOW - HOUR,
+        netblock="198.51.100.0/24",
+        rdata=("198.51.100.9", "198.51.100.10"),
+        sources=("dnsdb", "zeek"),
+        confidence=70,
+        case="jar-callbacks/example.net",
+        tlp=Tlp.GREEN,
+        valid_until=NOW + 45 * DAY,
+    )
+    return dataclasses.replace(base, **fields)
+
+
+def published(name: str = "k3xq.example.net", **fields: Any) -> Finding:
+    return finding(name, **{"status": Status.PUBLISHED, "published_at": NOW} | fields)
+
+
+def decision(about: Finding, **fields: Any) -> Decision:
+    base = Decision(NOW, "feedsvc", "find", about.watch, about.name, None, about.status, about.reason)
+    return dataclasses.replace(base, **fields)
+
+
+def change(about: Finding, **fields: Any) -> Change:
+    return Change(about, decision(about, **fields))
+
+
+def keep(history: History, *findings: Finding) -> tuple[int, ...]:
+    """Store findings as if just found."""
+    with history.transaction():
+        return history.findings.apply([change(one) for one in findings])
+
+
+COLLECTION = Collection(id="8f3e1c1e-5d1c-4a57-9d5e-0a5be1f3a001", alias="indicators", title="Indicators", max_tlp=Tlp.RED)
+OTHER = Collection(id="8f3e1c1e-5d1c-4a57-9d5e-0a5be1f3a002", alias="open", title="Open ones", max_tlp=Tlp.CLEAR)
+
+
+def stix_id(number: int, kind: str = "indicator") -> str:
+    return f"{kind}--{number:08d}-0000-4000-8000-000000000000"
+
+
+def version(number: int) -> str:
+    return rfc3339(NOW + number * timedelta(milliseconds=1))
+
+
+def stix(number: int = 1, revision: int = 0, *, kind: str = "indicator", **fields: Any) -> StixObject:
+    """Version `revision` of object `number`; a greater revision is a newer version."""
+    base = StixObject(
+        id=stix_id(number, kind),
+        type=kind,
+        version=version(revision),
+        body=b'{"id":"%d","revision":%d}' % (number, revision),
+        tlp=Tlp.GREEN,
+        watch="jar-callbacks",
+        name=f"n{number}.example.net",
+    )
+    return dataclasses.replace(base, **fields)
+
+
+def add(history: History, *objects: StixObject, to: Collection = COLLECTION, now: datetime = NOW) -> None:
+    with history.transaction():
+        history.feed.add(to, objects, now)
+
+
+def ask(**fields: Any) -> FeedQuery:
+    return dataclasses.replace(FeedQuery(COLLECTION.id, Tlp.RED.rank, limit=1000), **fields)
+
+
+def everything(history: History, **fields: Any) -> list[FeedRow]:
+    """All that a reader gets who pages by `after` to the end."""
+    query = ask(**fields)
+    found: list[FeedRow] = []
+    while True:
+        page = history.feed.objects(query)
+        found += page.rows
+        if not page.more:
+            return found
+        query = dataclasses.replace(query, after=page.rows[-1].date_added)
+
+
+def named(rows: Iterable[FeedRow]) -> list[tuple[str, str]]:
+    return [(row.id, row.version) for row in rows]
+
+
+def keys(*objects: StixObject) -> list[tuple[str, str]]:
+    return [(one.id, one.version) for one in objects]
+
+
+def write_much(history: History) -> None:
+    """What a batch that finds something stores, inside the caller's transaction; more than SQLite keeps in memory."""
+    history.facts.move([Cursor("circl", "198.51.100.0/24", "17")], NOW)
+    history.facts.store("circl", [observation(f"n{number}.example.net") for number in range(20_000)], NOW)
+    history.findings.apply([change(finding())])
+    history.feed.add(COLLECTION, [stix(number) for number in range(2_000)], NOW)
+
+
+def assert_untouched(history: History) -> None:
+    """Nothing of `write_much` is there."""
+    assert history.facts.cursors("circl") == {}
+    assert history.facts.evidence("n1.example.net") == ()
+    assert history.findings.with_status(list(Status)) == ()
+    assert history.findings.decisions("k3xq.example.net") == ()
+    assert history.feed.current(stix_id(1)) is None
+    assert everything(history) == []
+
+
+REFUSED = Refused("no name", 3, "\\000bad")
+COMPLETE = SourceOutcome("circl", Outcome.COMPLETE, "250 names")
+PARTNER = Partner("csirt", ("indicators", "open"), Tlp.AMBER, ("domains.txt",), NOW)
+EXPORT = ExportState("domains.txt", "domains", 12, 3, "ab" * 32, NOW, "would lose 40 % of its names")
+
+
+def child(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """A Python process with our package, its pipes open."""
+    environment = os.environ | {"PYTHONPATH": str(Path(feedsvc.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def wait_for_word(process: subprocess.Popen[str], word: str) -> None:
+    """Wait until a child has said a word; fails when it says another or dies."""
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == word
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a child as a power cut would: no handler, no `finally`."""
+    process.kill()
+    process.communicate()
