@@ -29,7 +29,9 @@ _COLUMNS = (
     *("netblock", "rdata", "sources", "confidence", "case", "at"),
 )
 _FORMULA = re.compile("[=+@\t\r\uff1d\uff0b\uff20\uff0d-]")  # spreadsheets take the full-width signs for the ASCII ones
-_MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")  # all ASCII punctuation may be escaped, CommonMark 0.31 §2.4
+# What begins markup, a link or an entity inside a line; texts of others never begin one. CommonMark 0.31 §2.4 lets all
+# of it be escaped; the full stop, colon and at sign are there for the links that GitHub makes of bare addresses.
+_MARKDOWN = re.compile(r"[\\`*_\[\]()<>!|~&$.:@]")
 
 
 def _sections(delta: Delta) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
@@ -58,8 +60,13 @@ def _proof(delta: Delta, zone: tzinfo) -> str:
         return "nothing to show: no source was asked, so nobody knows"
     if _incomplete(delta):
         return "nothing found, which proves nothing: see the sources that did not answer completely"
-    answers = (" at ".join(filter(None, [_printable(one.name), _moment(one.at, zone)])) for one in delta.sources)
-    return f"nothing new; answered completely: {', '.join(answers)}"
+    return f"nothing new; {_complete(delta, zone)}"
+
+
+def _complete(delta: Delta, zone: tzinfo) -> str:
+    complete = (source for source in delta.sources if source.outcome is Outcome.COMPLETE)
+    answers = [" at ".join(filter(None, [_printable(one.name), _moment(one.at, zone)])) for one in complete]
+    return f"answered completely: {', '.join(answers) or 'no source'}"
 
 
 def _counts(delta: Delta) -> str:
@@ -75,7 +82,8 @@ def as_text(delta: Delta, zone: tzinfo) -> str:
     Args:
         zone: whose time is shown.
     """
-    title = f"{_printable(delta.label)}: {_proof(delta, zone) if _quiet(delta) else _counts(delta)}"
+    summary = _proof(delta, zone) if _quiet(delta) else f"{_counts(delta)}\n{_complete(delta, zone)}"
+    title = f"{_printable(delta.label)}: {summary}"
     blocks = [*_source_block(delta), title, *(_section(section, found) for section, found in _sections(delta) if found)]
     return "\n\n".join(blocks)
 
