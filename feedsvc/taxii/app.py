@@ -140,6 +140,8 @@ class TaxiiApp:
             return answers.error(503, "the state cannot be read at this moment", (b"retry-after", b"10"))
 
     def _answer_partner(self, partner: Partner, request: _Request) -> Answer:
+        if "" in request.parts:
+            raise _not_found()
         match request.parts:
             case ():
                 return _fixed(request, self._discovery)
@@ -216,10 +218,11 @@ def _read_request(scope: Scope) -> _Request:
             accepted.append(value.decode("latin-1"))
         elif name == b"authorization":
             authorization = value.decode("latin-1")
-    inside = scope["path"].removeprefix(PREFIX).removeprefix("/").removesuffix("/")
+    # Clients leave the last slash out, or have it; an empty segment anywhere else is no path of ours.
+    parts = tuple(scope["path"].removeprefix(PREFIX).split("/")[1:])
     return _Request(
         method=scope["method"],
-        parts=tuple(inside.split("/")) if inside else (),
+        parts=parts[:-1] if parts and not parts[-1] else parts,
         query=scope["query_string"],
         authorization=authorization,
         accept=",".join(accepted) if accepted else None,

@@ -7,6 +7,7 @@ where there is no `If-None-Match`. A condition that cannot be read counts as not
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
@@ -35,6 +36,8 @@ def _read_date(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        # asctime() writes no zone, and means GMT here (§5.6.7).
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

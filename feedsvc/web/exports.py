@@ -197,10 +197,11 @@ def _opened(path: Path) -> Iterator[tuple[FileIO, _Version]]:
         if not isinstance(err, FileNotFoundError):
             _log.error("exports.file_unreadable", file=path.name, error=str(err))
         raise _Refused(404, "not found") from err
-    with open(number, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor is no path
-        status = os.fstat(number)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Refused(404, "not found")
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(number)
+        raise _Refused(404, "not found")
+    with FileIO(number) as file:
         yield file, _Version(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
