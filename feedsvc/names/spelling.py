@@ -23,7 +23,9 @@ _MAX_SPELLING = 4 * MAX_WIRE + 8  # every octet escaped as \DDD, dots between
 _CANONICAL = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
 # Letters are spelt out: under re.IGNORECASE the KELVIN SIGN would pass for a k.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
-_LABEL = re.compile(r"(?:\\\d{3}|\\.|[^.\\])+")
+_RUN = re.compile(r"(?:\\.?|[^.\\])*", re.DOTALL)  # up to a dot that no backslash stands before
+_ESCAPE = re.compile(rb"\\(?:([0-9]{3})|([^0-9])|)", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FOREIGN_DOTS = re.compile("[\u3002\uff0e\uff61]")  # RFC 3490 §3.1 took them for dots; IDNA 2008 does not
 
 
@@ -68,12 +70,12 @@ def encode_labels(labels: Sequence[bytes]) -> str:
 
 def split_labels(name: str) -> list[str]:
     """Labels of a canonical name, each still escaped."""
-    return name.split(".") if "\\" not in name else _LABEL.findall(name)
+    return name.split(".") if "\\" not in name else [run for run in _RUN.findall(name) if run]
 
 
 def decode_label(label: str) -> bytes:
     """The octets of one label of a canonical name."""
-    return _split_spelling(label)[0]
+    return _unescape(label)
 
 
 def is_under(name: str, parent: str) -> bool:
@@ -102,55 +104,38 @@ def _write_label(label: bytes) -> str:
 
 
 def _split_spelling(text: str) -> list[bytes]:
-    """Wire labels of presentation format; those written in non-ASCII letters as A-labels."""
-    labels: list[bytes] = []
-    label, foreign, at = bytearray(), False, 0
-    while at < len(text):
-        char = text[at]
-        if char == ".":
-            labels.append(_wire_label(label, foreign=foreign))
-            label, foreign = bytearray(), False
-            at += 1
-        elif char == "\\":
-            if foreign:
-                raise NameRefused("escape in a label of non-ASCII letters")
-            byte, at = _read_escape(text, at)
-            label.append(byte)
-        else:
-            foreign = foreign or not char.isascii()
-            label += _utf8(char)
-            at += 1
-    return [*labels, _wire_label(label, foreign=foreign)]
+    """Wire labels of presentation format, cut at its dots that are not escaped; those of non-ASCII letters as A-labels."""
+    labels, at = [], 0
+    while at <= len(text):
+        spelt = text[at : _RUN.match(text, at).end()]  # type: ignore[union-attr] # it matches nothing at all too
+        labels.append(_unescape(spelt) if spelt.isascii() else _a_label(spelt))
+        at += len(spelt) + 1
+    return labels
 
 
-def _read_escape(text: str, at: int) -> tuple[int, int]:
-    """The byte that the escape at `at` stands for, and where the text goes on."""
-    digits = text[at + 1 : at + 4]
-    if len(digits) == 3 and digits.isascii() and digits.isdigit():
-        if int(digits) > 255:
-            raise NameRefused(f"escape \\{digits} stands for no byte")
-        return int(digits), at + 4
-    following = text[at + 1 : at + 2]
-    if not following or following.isdigit() or not following.isascii():
+def _unescape(label: str) -> bytes:
+    return _ESCAPE.sub(_octet, label.encode("ascii"))
+
+
+def _octet(escape: re.Match[bytes]) -> bytes:
+    digits, char = escape.groups()
+    if char is not None:
+        return bytes(char)
+    if digits is None:
         raise NameRefused("backslash that begins no escape")
-    return ord(following), at + 2
+    if int(digits) > 255:
+        raise NameRefused(f"escape \\{int(digits)} stands for no byte")
+    return bytes([int(digits)])
 
 
-def _utf8(char: str) -> bytes:
-    try:
-        return char.encode()
-    except UnicodeEncodeError as err:
-        raise NameRefused("half of a surrogate pair") from err
-
-
-def _wire_label(label: bytearray, *, foreign: bool) -> bytes:
-    return _a_label(label) if foreign else bytes(label)
-
-
-def _a_label(label: bytearray) -> bytes:
+def _a_label(label: str) -> bytes:
     """The A-label of a label written in non-ASCII letters."""
+    if "\\" in label:
+        raise NameRefused("escape in a label of non-ASCII letters")
+    if _SURROGATE.search(label):
+        raise NameRefused("half of a surrogate pair")
     try:
-        return idna.alabel(_map_label(label.decode()))
+        return idna.alabel(_map_label(label))
     except UnicodeError as err:  # IDNAError is one
         raise NameRefused(f"no IDNA label ({idna_fault(err)})") from err
 
