@@ -55,7 +55,7 @@ def _poll_claimed(parts: Parts, source: Source, window: datetime | None) -> Poll
     if run is None:
         return Polled(SourceOutcome(source.name, Outcome.SKIPPED, f"its window of {window} was polled already"))
     changes, ends, refused = _read(parts, source, run, now)
-    outcome = SourceOutcome(source.name, *_summary(ends), refused=_merge(refused), at=now)
+    outcome = SourceOutcome(source.name, *_summary(ends), refused=_merge(refused), at=parts.clock())
     changes += _close(parts, source, run, outcome, ends)
     log.info("source.polled", source=source.name, outcome=str(outcome.outcome), reason=outcome.reason)
     return Polled(outcome, tuple(changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +99,7 @@ def _fared(parts: Parts, start: datetime, end: datetime) -> list[SourceOutcome]:
     """How each source fared in a span: its last outcome, and that nothing ran where nothing did."""
     latest: dict[str, SourceOutcome] = {}
     for run in parts.history.runs.between(start, end):
-        latest.update({outcome.name: outcome for outcome in run.sources})
+        latest.update({outcome.name: dataclasses.replace(outcome, at=run.ended_at) for outcome in run.sources})
     quiet = [
         SourceOutcome(name, Outcome.SKIPPED, "was not polled in this time")
         for name in parts.source_names
