@@ -10,8 +10,10 @@ Nothing here knows formats, cursors or what lines mean. zstd is recognised and r
 from __future__ import annotations
 
 import bz2
+import glob
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -52,15 +54,15 @@ class LogDamaged(SourceError):
 
 
 class LogFile:
-    """An opened log, read from any offset as often as needed (a pipe: once, from its beginning). A context manager.
+    """An opened log. A file may be read from any offset, again and side by side; a stream once, from where it is. Closes it.
 
     Args:
-        raw: the file as it lies on the disk, at its beginning; closed at the end.
+        raw: the log as it lies on the disk, or comes through a pipe.
         name: what to call it in messages.
 
     Attributes:
         compression: "" for a plain file.
-        consumed: bytes of the file itself, compressed as it is, that the current pass has taken.
+        consumed: bytes of the file itself, compressed as it is, that the latest pass has taken.
 
     Raises:
         SourceError: it cannot be read, or is compressed in a way that we do not know.
@@ -68,6 +70,7 @@ class LogFile:
 
     def __init__(self, raw: IO[bytes], name: str) -> None:
         self._raw = raw
+        self._file = raw.fileno() if isinstance(raw, io.FileIO) and raw.seekable() else None
         self.name = name
         self.consumed = 0
         self._first = self._read_first()
@@ -96,7 +99,15 @@ class LogFile:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._raw.close()
+
+    def status(self) -> os.stat_result:
+        """What the system says of the file itself, whatever stands at its path by now."""
+        return os.fstat(self._raw.fileno())
 
     def blocks(self, start: int = 0) -> Iterator[bytes]:
         """The uncompressed bytes from an offset on, a block at a time.
@@ -111,6 +122,8 @@ class LogFile:
 
     def slice(self, start: int, size: int) -> bytes:
         """Uncompressed bytes from an offset on: `size` of them, or as many as there are."""
+        if not self.compression and self._file is not None:
+            return self._read(start, size)
         taken = bytearray()
         try:
             for block in self.blocks(start):
@@ -124,27 +137,30 @@ class LogFile:
     def _read_first(self) -> bytes:
         """Enough to show the compression; a pipe may give it a byte at a time."""
         first = b""
-        while len(first) < 6 and (more := self._read(BLOCK)):
+        while len(first) < 6 and (more := self._read(len(first))):
             first += more
         return first
 
-    def _read(self, size: int) -> bytes:
-        # read1 of a buffered stream, like read of a raw one, returns what is there instead of waiting for all of it.
-        read: Callable[[int], bytes | None] = getattr(self._raw, "read1", self._raw.read)
+    def _read(self, offset: int, size: int = BLOCK) -> bytes:
+        """Bytes of the file itself, `size` at most; a stream gives what is next, whatever the offset."""
         try:
+            if self._file is not None:
+                return os.pread(self._file, size, offset)
+            # read1 of a buffered stream, like read of a raw one, returns what is there instead of waiting for all of it.
+            read: Callable[[int], bytes | None] = getattr(self._raw, "read1", self._raw.read)
             return read(size) or b""
         except OSError as err:
             raise SourceError(f"{self.name}: {reason(err)}") from err
 
     def _raw_blocks(self, start: int = 0) -> Iterator[bytes]:
-        if self._raw.seekable():
-            self._raw.seek(start)
-            self.consumed = start
-        else:
-            self.consumed = len(self._first)
+        at = start
+        if self._file is None:
+            at += len(self._first)
+            self.consumed = at
             yield self._first
-        while block := self._read(BLOCK):
-            self.consumed += len(block)
+        while block := self._read(at):
+            at += len(block)
+            self.consumed = at
             yield block
 
     def _expanded(self) -> Iterator[bytes]:
@@ -155,6 +171,13 @@ class LogFile:
                 yield block
         except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
             raise LogDamaged(f"{self.name}: damaged after {given} bytes of text ({err})", permanent=True) from err
+
+
+def expand(pattern: str) -> list[str]:
+    """What a glob matches, sorted; a path that is none, or is there under its literal name, is itself."""
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
 
 
 def reason(err: OSError) -> str:
@@ -290,13 +313,16 @@ def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
         rest = pieces.pop()
         for piece in pieces:
             following = offset + dropped + len(piece) + 1
-            yield offset, piece[:-1] if piece.endswith(b"\r") else piece, following
+            text = piece[:SAMPLE] if dropped else piece  # after a gap, only what stands before it is of the line
+            yield offset, text[:-1] if text.endswith(b"\r") else text, following
             offset, dropped = following, 0
         if len(rest) > MAX_LINE:
             dropped += len(rest) - SAMPLE
             rest = rest[:SAMPLE]
-    if rest:
-        yield offset, rest, offset + dropped + len(rest) if dropped else None
+    if dropped:
+        yield offset, rest[:SAMPLE], offset + dropped + len(rest)
+    elif rest:
+        yield offset, rest, None
 
 
 def read_line(parser: LogParser, line: Line) -> LogRecord | BadLine | None:

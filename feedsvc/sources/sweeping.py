@@ -6,8 +6,8 @@ Nothing heavy is imported, and no format is loaded before a file with something 
 
 from __future__ import annotations
 
-import glob
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +19,7 @@ from feedsvc import clock
 from feedsvc.errors import SourceError
 from feedsvc.model import Match, Observation
 from feedsvc.names import Netblock, NetblockMap
-from feedsvc.sources.logfile import LogFile, lines, peek, read_line, reason
+from feedsvc.sources.logfile import LogFile, expand, lines, peek, read_line, reason
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.port import BadLine, LogRecord
 from feedsvc.sources.records import Refusals, faults, inside, is_name, observations
@@ -178,21 +178,19 @@ def locate(paths: Sequence[str], report: Report) -> list[str]:
     """
     found: dict[str, None] = {}
     for path in paths:
-        files = [STDIN] if path == STDIN else list(_files(path, report))
+        files = [STDIN] if path == STDIN else [file for match in expand(path) for file in _files(match, report)]
         if not files:
             report(Trouble(path, "no file there"))
         found.update(dict.fromkeys(files))
     return list(found)
 
 
-def _files(path: str, report: Report) -> Iterator[str]:
-    # What is there under its literal name is meant literally, whatever brackets it has.
-    matching = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - absolute too
-    for match in matching:
-        if Path(match).is_dir():
-            yield from _below(match, report)
-        else:
-            yield match
+def _files(path: str, report: Report) -> list[str]:
+    """A path that was asked for, whatever it is, or the regular files below it when it is a folder."""
+    mode = _mode(path, report)
+    if mode is None:
+        return []
+    return list(_below(path, report)) if stat.S_ISDIR(mode) else [path]
 
 
 def _below(folder: str, report: Report) -> Iterator[str]:
@@ -201,10 +199,21 @@ def _below(folder: str, report: Report) -> Iterator[str]:
 
     for place, folders, files in os.walk(folder, onerror=tell):
         folders.sort()
-        for file in sorted(files):
-            path = Path(place, file)
-            if path.is_file():
-                yield str(path)
+        for path in (str(Path(place, file)) for file in sorted(files)):
+            mode = _mode(path, report)
+            if mode is not None and stat.S_ISREG(mode):
+                yield path
+
+
+def _mode(path: str, report: Report) -> int | None:
+    """What kind of file it is; None for none, which is told unless it is a link that leads nowhere."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116 - one of many
+    except FileNotFoundError:
+        return None
+    except OSError as err:
+        report(Trouble(path, reason(err)))
+        return None
 
 
 def _opened(file: str, stdin: IO[bytes] | None) -> AbstractContextManager[LogFile]:
@@ -237,8 +246,8 @@ class _Meter:
 
 
 def _size(file: str) -> int | None:
-    path = Path(file)
     try:
-        return path.stat().st_size if path.is_file() else None
+        status = os.stat(file)  # noqa: PTH116 - standard input is no path
     except OSError:
-        return 0  # it will be told when it is opened
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,88 @@
+"""One log read from a position to its end, in batches of bounded size, each with the position that it leads to.
+
+Which file it is and whether it must be read at all is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from feedsvc.errors import SourceError
+from feedsvc.model import Batch
+from feedsvc.sources.identity import HEAD, Position, fingerprint
+from feedsvc.sources.logfile import Line, LogFile, lines, read_line
+from feedsvc.sources.port import LogParser
+from feedsvc.sources.records import Tally
+
+BATCH_FACTS = 5_000
+"""Observations and sightings with which a batch goes out."""
+
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of text with which it goes out, however little they said."""
+
+
+class Tail:
+    """Reads one log after the other into one tally; a batch goes out when it is full, whatever file that happens in.
+
+    Args:
+        facts, size: what fills a batch: observations and sightings, bytes of text.
+    """
+
+    def __init__(self, tally: Tally, facts: int = BATCH_FACTS, size: int = BATCH_BYTES) -> None:
+        self._tally = tally
+        self._facts = facts
+        self._size = size
+        self._taken = 0
+
+    def read(
+        self, log: LogFile, scope: str, start: Position, parser: LogParser, *, whole: bool
+    ) -> Generator[Batch, None, tuple[Position, SourceError | None]]:
+        """Read on from a position.
+
+        Args:
+            start: where; its place (path and inode) is that of the file at hand.
+            whole: the file is not written to any more: a last line without an end is taken as it is.
+
+        Returns:
+            The position after the last line, and what ended the pass before the end of the file, if anything did. Moving
+            the cursor there is left to the caller: what is not handed out yet goes out with it.
+        """
+        last: Line | None = None
+        handed_out = start.offset - self._taken
+        broken: SourceError | None = None
+        try:
+            for line in lines(log.blocks(start.offset), start.offset):
+                if line[2] is None and not whole:
+                    break
+                found = read_line(parser, line)
+                if found is not None:
+                    self._tally.add(found)
+                last = line
+                if line[0] - handed_out >= self._size or len(self._tally) >= self._facts:
+                    handed_out = _end_of(line)
+                    self._tally.move(scope, _after(line, start, log, parser).text())
+                    yield self._tally.batch()
+        except SourceError as err:
+            broken = err
+        position = _after(last, start, log, parser) if last else start
+        self._taken = position.offset - handed_out
+        return position, broken
+
+
+def _end_of(line: Line) -> int:
+    begin, text, following = line
+    return begin + len(text) if following is None else following
+
+
+def _after(line: Line, start: Position, log: LogFile, parser: LogParser) -> Position:
+    """The position after a line."""
+    offset = _end_of(line)
+    complete = start.head.size == HEAD
+    return replace(
+        start,
+        offset=offset,
+        head=start.head if complete else fingerprint(0, log.slice(0, min(HEAD, offset))),
+        last=fingerprint(line[0], line[1]),
+        state=parser.state(),
+    )
