@@ -13,8 +13,20 @@ It only GETs, and knows no provider, no quota and no format beyond lines.
 
 from feedsvc.http.answer import Answer
 from feedsvc.http.client import Client
-from feedsvc.http.credentials import Credentials, api_key, basic, shown
-from feedsvc.http.faults import AnswerTooBig, HttpError
+from feedsvc.http.credentials import Credentials, api_key, basic, discreetly, shown
+from feedsvc.http.faults import AnswerTooBig, HttpError, stay_until
 from feedsvc.http.limits import Limits
 
-__all__ = ["Answer", "AnswerTooBig", "Client", "Credentials", "HttpError", "Limits", "api_key", "basic", "shown"]
+__all__ = [
+    "Answer",
+    "AnswerTooBig",
+    "Client",
+    "Credentials",
+    "HttpError",
+    "Limits",
+    "api_key",
+    "basic",
+    "discreetly",
+    "shown",
+    "stay_until",
+]

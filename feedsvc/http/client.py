@@ -85,7 +85,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; what is being waited for ends as an error at once."""
         self._client.close()
 
     @contextlib.contextmanager
@@ -165,6 +165,8 @@ class Client:
         return self._client.build_request("GET", question.url, headers=headers, timeout=timeout)
 
     def _send(self, request: httpx.Request, question: _Question, due: float) -> _Opened:
+        if self._client.is_closed:
+            raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
         try:
             response = self._client.send(request, stream=True)
         except WIRE_ERRORS as err:

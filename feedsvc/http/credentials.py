@@ -6,11 +6,12 @@ A provider's error page may repeat the key it was asked with, so nothing that co
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -83,3 +84,8 @@ def shown(text: bytes | str, hidden: Sequence[str] = ()) -> str:
     text = _starred(text[:_READ].strip(), hidden)
     safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:SHOWN])
     return safe if len(text) <= SHOWN and len(safe) <= SHOWN else safe[: SHOWN - 1] + "…"
+
+
+def discreetly(credentials: Credentials | None) -> Callable[[bytes | str], str]:
+    """`shown`, with the secrets of these credentials starred."""
+    return functools.partial(shown, hidden=credentials.hidden if credentials else ())

@@ -7,7 +7,11 @@ seconds, and never waits past it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import socket
 import ssl
+import threading
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -17,7 +21,11 @@ import httpcore
 import httpx
 
 from feedsvc.clock import monotonic
-from feedsvc.errors import UsageError
+from feedsvc.errors import SourceError, UsageError
+
+for _name in ("httpx", "httpcore"):
+    # They write URLs and headers of answers, and a key may stand in either: a server repeats it, a provider wants it there.
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 WIRE_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
 SILENCE = (httpcore.ReadTimeout, httpcore.WriteTimeout)
@@ -51,6 +59,9 @@ class _DueStream(httpcore.NetworkStream):
         self._stream.write(buffer, self._left(timeout))
 
     def close(self) -> None:
+        # Closing alone would leave a thread that waits for bytes waiting; this wakes it.
+        with contextlib.suppress(OSError):
+            self.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._stream.close()
 
     def start_tls(
@@ -83,24 +94,28 @@ class Transport(httpx.BaseTransport):
     """httpx's own transport, but over streams that obey a deadline; `read` and `write` time-outs are moments."""
 
     def __init__(self, silence: float) -> None:
-        self._context = httpx.create_ssl_context()
         self._backend = _DueBackend(silence)
-        self._direct = self._pool(None)
-        self._proxied = {scheme: self._pool(_proxy(url)) for scheme, url in _proxies().items()}
+        self._proxies = {scheme: _proxy(url) for scheme, url in _proxies().items()}
+        self._pools: dict[tuple[str, bool], httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
 
-    def _pool(self, proxy: httpcore.Proxy | None) -> httpcore.ConnectionPool:
+    def _way_to(self, url: httpx.URL) -> httpcore.ConnectionPool:
+        direct = _is_loopback(url.host) or bool(proxy_bypass(url.host))
+        proxy = None if direct else self._proxies.get(url.scheme)
+        way = (url.scheme, proxy is None)
+        with self._lock:
+            if way not in self._pools:
+                self._pools[way] = self._pool(url.scheme, proxy)
+            return self._pools[way]
+
+    def _pool(self, scheme: str, proxy: httpcore.Proxy | None) -> httpcore.ConnectionPool:
         return httpcore.ConnectionPool(
-            ssl_context=self._context,
+            ssl_context=_trust() if scheme == "https" else None,  # it takes a while to make
             proxy=proxy,
             max_connections=None,
             keepalive_expiry=IDLE,
             network_backend=self._backend,
         )
-
-    def _way_to(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        if _is_loopback(url.host) or proxy_bypass(url.host):
-            return self._direct
-        return self._proxied.get(url.scheme, self._direct)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; raises httpcore's own errors."""
@@ -119,7 +134,7 @@ class Transport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close every connection."""
-        for pool in (self._direct, *self._proxied.values()):
+        for pool in self._pools.values():
             pool.close()
 
 
@@ -134,6 +149,13 @@ class _Body(httpx.SyncByteStream):
         close = getattr(self._stream, "close", None)
         if close is not None:
             close()
+
+
+def _trust() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as err:
+        raise SourceError("the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read", permanent=True) from err
 
 
 def _proxies() -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -17,8 +18,8 @@ NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 class Scripted(Standin):
     """Answers every path from a table, 404 otherwise."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.pages: dict[str, Reply] = {}
 
     def answer(self, call: Call) -> Reply:

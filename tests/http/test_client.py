@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import stamina
 
-from feedsvc.errors import UsageError
+from feedsvc.errors import SourceError, UsageError
 from feedsvc.http import Client, HttpError, Limits, api_key, basic
 from tests.http.conftest import Scripted
 from tests.standins import faults
 from tests.standins.server import Call, Reply, refused_url
 
 OK = Reply(body=[b"1\n"])
+PAPERS = Path(__file__).parent.parent / "data" / "http"
 KEY = api_key("X-API-Key", "s3cr3t-k3y", "environment DNSDB_KEY")
 
 
@@ -285,3 +289,68 @@ def test_a_proxy_that_cannot_be_used_is_a_fault_of_the_environment(proxy: str, m
     with pytest.raises(UsageError, match="environment") as caught:
         Client()
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.fixture
+def secure() -> Iterator[Scripted]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PAPERS / "certificate.pem", PAPERS / "key.pem")
+    with Scripted(context) as server:
+        server.pages["/x"] = OK
+        yield server
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted_and_not_asked_again(client: Client, secure: Scripted) -> None:
+    err = fails(client, f"{secure.url}/x", credentials=KEY)
+    assert "its certificate is not trusted: self-signed certificate" in str(err)
+    assert err.permanent
+    assert secure.calls == []
+
+
+def test_certificates_of_the_environment_are_trusted(secure: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PAPERS / "certificate.pem"))
+    with Client() as client, client.get(f"{secure.url}/x") as answer:
+        assert answer.read() == b"1\n"
+
+
+def test_an_answer_over_tls_obeys_its_deadline_as_well(secure: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PAPERS / "certificate.pem"))
+    secure.fault = faults.drip_header()
+    with Client() as client:
+        assert "no answer within 0.3 s" in str(fails(client, f"{secure.url}/x", deadline=0.3))
+
+
+def test_trust_that_cannot_be_read_is_a_fault_that_stays(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    with Client() as client, pytest.raises(SourceError, match="SSL_CERT_FILE") as caught:  # noqa: SIM117
+        with client.get(server.url.replace("http", "https")):
+            pass
+    assert caught.value.permanent
+
+
+@pytest.mark.parametrize("reply", [faults.silence(), faults.drip(b"1\n", pause=60)], ids=["header", "body"])
+def test_closing_the_client_ends_what_is_being_waited_for(server: Scripted, reply: Reply) -> None:
+    server.fault = reply
+    client = Client()
+    ended: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            with client.get(f"{server.url}/x") as answer:
+                for _ in answer.lines():
+                    got.set()
+        except HttpError as err:
+            ended.append(err)
+
+    got = threading.Event()
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    if reply.raw is None:
+        assert got.wait(timeout=10)
+    else:
+        assert server.called.wait(timeout=10)
+    client.close()
+    waiting.join(timeout=10)
+    assert not waiting.is_alive()
+    assert len(ended) == 1
+    assert len(server.calls) == 1

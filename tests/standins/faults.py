@@ -49,9 +49,14 @@ def endless(line: bytes) -> Reply:
     return Reply(200, NDJSON, body, "chunked")
 
 
-def drip(text: bytes, pause: float = 0.02) -> Reply:
-    """A body that comes byte by byte and, once it is through, in spaces for ever."""
-    return Reply(200, NDJSON, lambda stopping: _drops(text, pause, stopping), "chunked")
+def drip(rows: bytes, pause: float = 0.02) -> Reply:
+    """A body whose rows come at once, and after them one space after the other, for ever."""
+
+    def body(stopping: threading.Event) -> Iterator[bytes]:
+        yield rows
+        yield from _drops(b"", pause, stopping)
+
+    return Reply(200, NDJSON, body, "chunked")
 
 
 def drip_header(pause: float = 0.02) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
@@ -50,16 +51,21 @@ class Standin:
         fault: given to every call while it is set.
         faults: given to the next calls, one each.
         calls: what was asked, in order.
+        called: set by the first call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.fault: Reply | None = None
         self.faults: list[Reply] = []
         self.calls: list[Call] = []
+        self.called = threading.Event()
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._listener())
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = False  # so that closing waits for every answer under way
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
@@ -68,7 +74,7 @@ class Standin:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -87,6 +93,7 @@ class Standin:
     def _reply(self, call: Call) -> Reply:
         with self._lock:
             self.calls.append(call)
+            self.called.set()
             if self.faults:
                 return self.faults.pop(0)
         return self.fault or self.answer(call)
