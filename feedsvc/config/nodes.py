@@ -90,6 +90,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else f"; known here: {', '.join(words) or 'none'}"
 
 
+def reason_of(err: OSError) -> str:
+    """Why the system did not do what was asked, in our spelling."""
+    return (err.strerror or type(err).__name__).lower()
+
+
 class Faults:
     """Faults as they are found, so that one does not hide the next."""
 

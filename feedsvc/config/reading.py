@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from feedsvc.config.nodes import Node
+from feedsvc.config.nodes import Node, reason_of
 from feedsvc.config.outputs import COLLECTION, EXPORT
 from feedsvc.config.settings import Http, Limits, Producer, Settings
 from feedsvc.config.shapes import Key, Shape, choice, duration, gather, many, real, table, text, whole
@@ -90,7 +90,7 @@ def _decoded(file: Path) -> str:
     except FileNotFoundError as err:
         raise UsageError(f"no configuration at {file}; run `feedsvc init DIR` for a first one, or give --config") from err
     except OSError as err:
-        raise UsageError(f"cannot read the configuration {file}: {err.strerror}; give another with --config") from err
+        raise UsageError(f"cannot read the configuration {file}: {reason_of(err)}; give another with --config") from err
     if len(raw) > _LONGEST:
         raise ConfigError([Fault(str(file), 0, f"over {_LONGEST} bytes; this is no configuration")])
     try:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from feedsvc.config.nodes import Faults, Node
+from feedsvc.config.nodes import Faults, Node, reason_of
 from feedsvc.config.settings import Secret
 from feedsvc.config.values import path
 
@@ -56,9 +56,8 @@ def _from_file(node: Node, base: Path) -> Secret:
     try:
         with file.open("rb") as stream:
             raw = stream.read(_LONGEST + 1)
-    except (OSError, ValueError) as err:
-        reason = err.strerror.lower() if isinstance(err, OSError) and err.strerror else "no file name"
-        raise node.refused(f"cannot read {node}: {reason}; put the secret there, or correct the path") from err
+    except OSError as err:
+        raise node.refused(f"cannot read {node}: {reason_of(err)}; put the secret there, or correct the path") from err
     if len(raw) > _LONGEST:
         raise node.refused(f"{node} is over {_LONGEST} bytes, too long for a secret; correct the path")
     return _checked(raw.decode("utf-8", "replace"), f"file {file}", node)

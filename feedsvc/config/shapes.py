@@ -234,7 +234,7 @@ def gather(node: Node, keys: Mapping[str, Key]) -> tuple[dict[str, Any], Faults]
             values[name] = _known(name, child, node, keys).read(child)
     for name, key in keys.items():
         if key.needed and node.child(name) is None:
-            faults.add(node.fault(f"key {name!r} is missing: give {key.shape.expected}, {key.says}"))
+            faults.add(node.fault(f"key {name!r} is missing: give {key.shape.expected}"))
     return values, faults
 
 

@@ -21,7 +21,7 @@ _COMMON = {
 }
 
 _PDNS = {
-    "provider": Key(SAFE_NAME, "the plug-in that knows how to ask; `feedsvc plugins pdns` lists them"),
+    "provider": Key(SAFE_NAME, "the plug-in that asks; `feedsvc plugins pdns` lists them"),
     "url": Key(URL, "where the provider answers, when not at its usual place"),
     "daily_quota": Key(whole(1, 10**9), "questions a day, at most"),
     "overlap": Key(duration(zero=True), "how far behind the last complete answer to ask again"),

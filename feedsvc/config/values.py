@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from feedsvc.config.nodes import Node
 from feedsvc.config.shapes import Shape, choice, parsed
 from feedsvc.model import Tlp
 
@@ -91,9 +92,18 @@ KEBAB = parsed(_kebab, "a kebab-case name of a-z, 0-9 and hyphens", f"^{_KEBAB}$
 WATCH = parsed(_watch, "the id of a rule, or * for every rule", rf"^(\*|{_KEBAB})$")
 UUID4 = parsed(_uuid4, "a UUID of version 4", f"^{_UUID4}$")
 ZONE = parsed(_zone, "a time zone such as UTC or Europe/Berlin")
-URL = parsed(_url, "a URL that begins with http:// or https://")
+_ANY_URL = parsed(_url, "a URL that begins with http:// or https://")
 LISTEN = parsed(_listen, "an address and port such as 127.0.0.1:8471")
 TLP = choice(Tlp)
+
+
+def _read_url(node: Node) -> str:
+    if isinstance(node.value, str) and "@" in node.value:  # not shown, for it may be a password
+        raise node.refused("holds a user or password; take them out, and name their variables where a key *_env is for them")
+    return _ANY_URL.read(node)
+
+
+URL = Shape(_ANY_URL.expected, _read_url, _ANY_URL.schema)
 
 
 def path(base: Path) -> Shape[Path]:

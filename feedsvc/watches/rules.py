@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from feedsvc.config.nodes import Faults, Node
+from feedsvc.config.nodes import Faults, Node, reason_of
 from feedsvc.config.shapes import Key, choice, duration, gather, many, parsed, schema_of, table, text, whole
 from feedsvc.config.values import KEBAB, TLP
 from feedsvc.errors import ConfigError, Fault, NameRefused
@@ -114,7 +114,7 @@ def _files(folder: Path, faults: Faults) -> list[Path]:
     try:
         there = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     except OSError as err:
-        message = f"no folder of rules ({err.strerror}); run `feedsvc init DIR` for a first one, or correct the path"
+        message = f"no folder of rules ({reason_of(err)}); run `feedsvc init DIR` for a first one, or correct the path"
         raise ConfigError([Fault(str(folder), 0, message)]) from err
     faults.add(*(_misnamed(file) for file in there if _is_misnamed(file)))
     found = [file for file in there if file.suffix == ".yaml"]
@@ -139,7 +139,7 @@ def _raw(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(LONGEST + 1)
     except OSError as err:
-        raise ConfigError([Fault(str(file), 0, f"cannot be read: {err.strerror}; let feedsvc read it")]) from err
+        raise ConfigError([Fault(str(file), 0, f"cannot be read: {reason_of(err)}; let feedsvc read it")]) from err
 
 
 # -- one rule ----------------------------------------------------------------------------------------------------------
