@@ -21,7 +21,7 @@ from feedsvc.history import open_history
 from feedsvc.history.port import History
 from feedsvc.model import Outcome
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4"  # litestar adds the charset
 
 
 def render(state: Path, sources: Sequence[SourceSettings]) -> bytes:
