@@ -52,17 +52,16 @@ def watches(loaded: Settings, only: str = "") -> tuple[Watch, ...]:
 
 def check(file: Path) -> list[Fault]:
     """Every fault of configuration, rules and plug-in settings, in order of files and lines."""
-    faults: list[Fault] = []
     folder = file.parent / "rules"
     try:
-        loaded = settings(file)
+        loaded, of_config = config.examine(file, os.environ)
     except ConfigError as err:
-        faults += err.faults
+        faults = [*err.faults]
     except UsageError as err:
-        faults.append(Fault(str(file), 0, str(err)))
+        faults = [Fault(str(file), 0, str(err))]
     else:
         folder = loaded.rules
-        faults += building.faults(loaded)
+        faults = [*of_config, *building.faults(loaded)]
     try:
         rules.load_rules(folder)
     except ConfigError as err:

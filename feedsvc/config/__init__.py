@@ -10,7 +10,7 @@ read by the same shapes.
 
 from __future__ import annotations
 
-from feedsvc.config.reading import load
+from feedsvc.config.reading import examine, load
 from feedsvc.config.settings import (
     CollectionSettings,
     ExportSettings,
@@ -33,5 +33,6 @@ __all__ = [
     "Secret",
     "Settings",
     "SourceSettings",
+    "examine",
     "load",
 ]

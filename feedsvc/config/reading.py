@@ -54,9 +54,23 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
         UsageError: there is no such file, or it cannot be read.
         ConfigError: with every fault of the file: syntax, unknown keys, wrong kinds, secrets that are not there.
     """
+    found, faults = examine(file, environ)
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def examine(file: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Fault, ...]]:
+    """What of a configuration can be read, and its faults: so that those of plug-ins and rules are found beside them.
+
+    Returns:
+        Settings in which each key at fault has its default, a table at fault is left out; and every fault.
+
+    Raises:
+        UsageError, ConfigError: as `load`, when nothing can be read.
+    """
     values, faults = gather(parse(_decoded(file), str(file)), _keys(file.parent, environ))
-    faults.check()
-    return _settings(file, **values)
+    return _settings(file, **values), tuple(faults.found)
 
 
 def _settings(
