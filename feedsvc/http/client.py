@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -66,13 +66,32 @@ class Client:
         limits: of every answer, unless `get` is given others.
     """
 
-    def __init__(self, *, contact: str = "", limits: Limits | None = None, now: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        *,
+        contact: str = "",
+        limits: Limits | None = None,
+        now: Clock = utc_now,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Make a client that has asked nobody yet.
+
+        Args:
+            contact: whom a server's owner may ask about us: an address or a page.
+            limits: those of `Limits` when left out.
+            now: what a Retry-After with a date is compared with.
+            stopping: whether the process was asked to end: answers that are waited for then end as errors within a second.
+
+        Raises:
+            UsageError: the environment names a proxy that is none.
+        """
         self.limits = limits or Limits()
         self._now = now
+        self._stopping = stopping
         self._lock = threading.Lock()
         self._turns: dict[str, threading.BoundedSemaphore] = {}
         self._client = httpx.Client(
-            transport=Transport(self.limits.silence),
+            transport=Transport(self.limits.silence, stopping),
             headers={"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,  # the transport decides about proxies itself
@@ -165,7 +184,7 @@ class Client:
         return self._client.build_request("GET", question.url, headers=headers, timeout=timeout)
 
     def _send(self, request: httpx.Request, question: _Question, due: float) -> _Opened:
-        if self._client.is_closed:
+        if self._client.is_closed or self._stopping():
             raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
         try:
             response = self._client.send(request, stream=True)

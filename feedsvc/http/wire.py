@@ -12,7 +12,8 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 from urllib.request import getproxies, proxy_bypass  # noqa: TID251 - they read the environment and ask nobody
@@ -39,24 +40,48 @@ PASSING = (
 IDLE = 5.0  # seconds an unused connection is kept: longer than between two questions, shorter than servers keep it
 
 
+_TICK = 0.5  # seconds after which a read that waits looks whether feedsvc is stopping
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a stream waits.
+
+    Attributes:
+        silence: seconds without a byte.
+        stopping: whether to wait no longer, as the process was asked to end.
+    """
+
+    silence: float
+    stopping: Callable[[], bool]
+
+    def left(self, since: float, due: float | None) -> float:
+        """Seconds that may still be waited."""
+        until = since + self.silence
+        left = (until if due is None else min(due, until)) - monotonic()
+        if self.stopping():
+            raise httpcore.ReadError("feedsvc is stopping")
+        if left <= 0:
+            raise httpcore.ReadTimeout("silent for too long")
+        return left
+
+
 class _DueStream(httpcore.NetworkStream):
     """A stream for whose reads and writes `timeout` is no span but the moment (monotonic) at which they must be done."""
 
-    def __init__(self, stream: httpcore.NetworkStream, silence: float) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, patience: _Patience) -> None:
         self._stream = stream
-        self._silence = silence
-
-    def _left(self, due: float | None) -> float:
-        left = self._silence if due is None else min(due - monotonic(), self._silence)
-        if left <= 0:
-            raise httpcore.ReadTimeout("past the deadline")
-        return left
+        self._patience = patience
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._left(timeout))
+        since = monotonic()
+        while True:
+            left = self._patience.left(since, timeout)
+            with contextlib.suppress(httpcore.ReadTimeout):
+                return self._stream.read(max_bytes, min(left, _TICK))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._left(timeout))
+        self._stream.write(buffer, self._patience.left(monotonic(), timeout))
 
     def close(self) -> None:
         # Closing alone would leave a thread that waits for bytes waiting; this wakes it.
@@ -68,15 +93,15 @@ class _DueStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         # The one time-out that stays a span: it is that of connecting.
-        return _DueStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._silence)
+        return _DueStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._patience)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore has it
         return self._stream.get_extra_info(info)
 
 
 class _DueBackend(httpcore.SyncBackend):
-    def __init__(self, silence: float) -> None:
-        self._silence = silence
+    def __init__(self, patience: _Patience) -> None:
+        self._patience = patience
 
     def connect_tcp(
         self,
@@ -87,14 +112,14 @@ class _DueBackend(httpcore.SyncBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _DueStream(stream, self._silence)
+        return _DueStream(stream, self._patience)
 
 
 class Transport(httpx.BaseTransport):
     """httpx's own transport, but over streams that obey a deadline; `read` and `write` time-outs are moments."""
 
-    def __init__(self, silence: float) -> None:
-        self._backend = _DueBackend(silence)
+    def __init__(self, silence: float, stopping: Callable[[], bool]) -> None:
+        self._backend = _DueBackend(_Patience(silence, stopping))
         self._proxies = {scheme: _proxy(url) for scheme, url in _proxies().items()}
         self._pools: dict[tuple[str, bool], httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()

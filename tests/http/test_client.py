@@ -329,28 +329,36 @@ def test_trust_that_cannot_be_read_is_a_fault_that_stays(server: Scripted, monke
 
 
 @pytest.mark.parametrize("reply", [faults.silence(), faults.drip(b"1\n", pause=60)], ids=["header", "body"])
-def test_closing_the_client_ends_what_is_being_waited_for(server: Scripted, reply: Reply) -> None:
+@pytest.mark.parametrize("how", ["stopping", "closing"])
+def test_what_is_being_waited_for_ends_when_we_do(server: Scripted, reply: Reply, how: str) -> None:
     server.fault = reply
-    client = Client()
-    ended: list[Exception] = []
+    stopping, first = threading.Event(), threading.Event()
+    client = Client(limits=Limits(silence=300, deadline=300), stopping=stopping.is_set)
+    ended: list[HttpError] = []
 
     def wait() -> None:
         try:
             with client.get(f"{server.url}/x") as answer:
                 for _ in answer.lines():
-                    got.set()
+                    first.set()
         except HttpError as err:
             ended.append(err)
 
-    got = threading.Event()
     waiting = threading.Thread(target=wait)
     waiting.start()
-    if reply.raw is None:
-        assert got.wait(timeout=10)
+    assert (server.called if reply.raw else first).wait(timeout=10)
+    if how == "stopping":
+        stopping.set()
     else:
-        assert server.called.wait(timeout=10)
-    client.close()
+        client.close()
     waiting.join(timeout=10)
+    client.close()
     assert not waiting.is_alive()
     assert len(ended) == 1
     assert len(server.calls) == 1
+
+
+def test_nothing_is_asked_once_we_are_stopping(server: Scripted) -> None:
+    with Client(stopping=lambda: True) as client:
+        assert "not asked, as feedsvc is stopping" in str(fails(client, f"{server.url}/x"))
+    assert server.calls == []
