@@ -131,15 +131,22 @@ class TaxiiApp:
             if partner is None:
                 return answers.error(401, "send Basic or Bearer credentials", *_CHALLENGES)
             return self._answer_partner(partner, request)
-        except _Refused as refused:
-            return refused.answer
-        except Malformed as err:
-            return answers.error(400, str(err))
         except HistoryError as err:
             _log.error("taxii.state_unreadable", error=str(err))
             return answers.error(503, "the state cannot be read at this moment", (b"retry-after", b"10"))
 
     def _answer_partner(self, partner: Partner, request: _Request) -> Answer:
+        try:
+            return self._route(partner, request)
+        except _Refused as refused:
+            answer, reason = refused.answer, str(refused)
+        except Malformed as err:
+            answer, reason = answers.error(400, str(err)), str(err)
+        # Most clients show their people no reason: this line is the only diagnosis there is.
+        _log.info("taxii.refused", partner=partner.name, status=answer.status, reason=reason)
+        return answer
+
+    def _route(self, partner: Partner, request: _Request) -> Answer:
         if "" in request.parts:
             raise _not_found()
         match request.parts:
@@ -236,7 +243,7 @@ def _fixed(request: _Request, answer: Answer) -> Answer:
 
 def _require(request: _Request, methods: tuple[str, ...]) -> None:
     if request.method not in methods:
-        raise _Refused(405, "", (b"allow", ", ".join(methods).encode("ascii")))
+        raise _Refused(405, f"allowed here: {', '.join(methods)}", (b"allow", ", ".join(methods).encode("ascii")))
     if request.method not in _READ:
         # §5.5 and §5.7: 403 and neither 405 nor 404 for what can be read and not written.
         raise _Refused(403, "this collection cannot be written")

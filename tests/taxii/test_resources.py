@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from feedsvc.config import Http
+from feedsvc.taxii.app import TaxiiApp
+from feedsvc.web.access import Access
 from tests.taxii.house import (
     ACCEPT,
     AMBER,
@@ -16,7 +22,9 @@ from tests.taxii.house import (
     GREEN,
     NOBODY,
     OTHER,
+    PRODUCER,
     House,
+    ask,
     basic,
     bearer,
     indicator,
@@ -291,3 +299,34 @@ def test_any_other_method_gets_405_and_those_that_are_allowed(house: House, path
     reply = house.ask(path, method=method)
     assert reply.status == 405
     assert reply.one("allow") == ALLOWED[path]
+
+
+# -- what the log has --------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_logged_with_its_partner_and_reason_and_without_what_was_sent(house: House) -> None:
+    with capture_logs() as logs:
+        house.ask(f"{INSIDE}/objects/", "limit=0&colour=secret", by=GREEN)
+        house.ask(f"{INSIDE}/objects/", by=GREEN)
+        house.ask(f"{INSIDE}/objects/", by=None)
+    assert logs == [
+        {
+            "event": "taxii.refused",
+            "log_level": "info",
+            "partner": "green",
+            "status": 400,
+            "reason": "limit takes a whole number above 0",
+        }
+    ]
+
+
+def test_a_state_that_cannot_be_read_is_503_and_its_reason_for_the_log_alone(tmp_path: Path) -> None:
+    with closing(Access(tmp_path / "none.db")) as access:
+        app = TaxiiApp(access=access, collections=(), producer=PRODUCER, http=Http(), key=b"k" * 32)
+        with capture_logs() as logs:
+            reply = ask(app, "/taxii2/", "", method="GET", headers=bearer(AMBER))
+    assert reply.status == 503
+    assert reply.one("content-type") == "application/taxii+json;version=2.1"
+    assert reply.one("retry-after") == "10"
+    assert "none.db" not in reply.body.decode()
+    assert [line["event"] for line in logs] == ["taxii.state_unreadable"]
