@@ -1,0 +1,287 @@
+"""Log files as lines: every compression, every kind of damage, bounded lines, exact offsets."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedsvc.errors import SourceError
+from feedsvc.sources.logfile import BLOCK, HEAD, MAX_LINE, SAMPLE, LogDamaged, LogFile, expand, lines, peek, read_line
+from feedsvc.sources.logs import zeek
+from feedsvc.sources.port import BadLine
+
+TEXT = b"".join(b"line %d of a log, long enough to be compressed well\n" % number for number in range(20_000))
+
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+@pytest.fixture(params=list(COMPRESSIONS), ids=lambda kind: kind or "plain")
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def write(folder: Path, data: bytes) -> str:
+    path = folder / "a.log"
+    path.write_bytes(data)
+    return str(path)
+
+
+def read_up_to_damage(path: str) -> tuple[bytes, str]:
+    """All that can be read, and how it ended."""
+    taken = bytearray()
+    with LogFile.open(path) as log:
+        try:
+            for block in log.blocks():
+                taken += block
+        except LogDamaged as err:
+            return bytes(taken), str(err)
+    return bytes(taken), ""
+
+
+def byte_by_byte(data: bytes) -> bytes:
+    """All that zlib makes of a gzip before it finds the fault."""
+    member, taken = zlib.decompressobj(wbits=31), bytearray()
+    with suppress(zlib.error):
+        for byte in data:
+            taken += member.decompress(bytes([byte]))
+    assert not member.eof
+    return bytes(taken)
+
+
+class TestCompression:
+    def test_it_is_found_by_content_whatever_the_file_is_called(self, tmp_path: Path, kind: str) -> None:
+        path = write(tmp_path, COMPRESSIONS[kind](TEXT))
+        with LogFile.open(path) as log:
+            assert log.compression == kind
+            assert b"".join(log.blocks()) == TEXT
+
+    def test_reading_begins_at_any_offset_and_passes_do_not_disturb_each_other(self, tmp_path: Path, kind: str) -> None:
+        with LogFile.open(write(tmp_path, COMPRESSIONS[kind](TEXT))) as log:
+            passes = [log.blocks(start) for start in (0, 1, BLOCK, len(TEXT) - 1, len(TEXT), len(TEXT) + 5)]
+            firsts = [next(one, b"") for one in passes]
+            wholes = [first + b"".join(one) for first, one in zip(firsts, passes, strict=True)]
+            assert wholes == [TEXT, TEXT[1:], TEXT[BLOCK:], TEXT[-1:], b"", b""]
+
+    def test_a_slice_is_what_stands_there_or_as_much_as_there_is(self, tmp_path: Path, kind: str) -> None:
+        with LogFile.open(write(tmp_path, COMPRESSIONS[kind](TEXT))) as log:
+            assert log.slice(5, 7) == TEXT[5:12]
+            assert log.slice(BLOCK - 2, BLOCK) == TEXT[BLOCK - 2 : 2 * BLOCK - 2]
+            assert log.slice(len(TEXT) - 3, 10) == TEXT[-3:]
+            assert log.slice(len(TEXT) + 3, 10) == b""
+
+    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    def test_streams_one_after_the_other_and_zeros_between_them_are_one_log(self, tmp_path: Path, name: str) -> None:
+        press = COMPRESSIONS[name]
+        path = write(tmp_path, press(TEXT[:1000]) + b"\0" * 512 + press(b"") + press(TEXT[1000:]))
+        assert read_up_to_damage(path) == (TEXT, "")
+
+    def test_zstd_is_named_and_what_to_do_about_it(self, tmp_path: Path) -> None:
+        path = write(tmp_path, b"\x28\xb5\x2f\xfd" + b"\0" * 20)
+        with pytest.raises(SourceError, match=r"a\.log: zstd is not read yet; decompress it first"):
+            LogFile.open(path)
+
+    def test_a_pipe_is_read_once_whatever_pieces_it_comes_in(self, kind: str) -> None:
+        data = COMPRESSIONS[kind](TEXT)
+        reader, writer = os.pipe()
+
+        def feed() -> None:
+            with os.fdopen(writer, "wb", buffering=0) as out:
+                for start in (*range(8), *range(8, len(data), 4000)):
+                    out.write(data[start : start + 1] if start < 8 else data[start : start + 4000])
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        with LogFile(os.fdopen(reader, "rb"), "-") as log:
+            assert b"".join(log.blocks()) == TEXT
+            assert log.consumed == len(data)
+        thread.join()
+
+    def test_an_empty_file_is_a_log_without_lines(self, tmp_path: Path) -> None:
+        with LogFile.open(write(tmp_path, b"")) as log:
+            assert list(lines(log.blocks())) == []
+
+    def test_what_a_pass_took_of_the_file_itself_is_known(self, tmp_path: Path, kind: str) -> None:
+        data = COMPRESSIONS[kind](TEXT)
+        with LogFile.open(write(tmp_path, data)) as log:
+            seen = [log.consumed for _ in log.blocks()]
+            assert seen == sorted(seen)
+            assert log.consumed == len(data)
+
+    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    def test_a_bomb_comes_in_small_blocks(self, tmp_path: Path, name: str) -> None:
+        path = write(tmp_path, COMPRESSIONS[name](b"\0" * 50_000_000))
+        with LogFile.open(path) as log:
+            assert max(len(block) for block in log.blocks()) <= BLOCK
+
+
+class TestDamage:
+    @pytest.mark.parametrize("cut", [11, 100, 1000, 20_000])
+    def test_of_a_gzip_cut_short_all_that_gzip_itself_can_read_is_given(self, tmp_path: Path, cut: int) -> None:
+        data = gzip.compress(TEXT)[:cut]
+        taken, damage = read_up_to_damage(write(tmp_path, data))
+        assert taken == zlib.decompressobj(wbits=31).decompress(data)
+        assert damage.endswith(f"a.log: damaged after {len(taken)} bytes of text (cut short)")
+
+    def test_what_stands_before_a_flipped_byte_is_given_to_the_last_line(self, tmp_path: Path) -> None:
+        data = bytearray(gzip.compress(os.urandom(3000).hex().encode() + TEXT))
+        data[2500] ^= 0xFF
+        taken, damage = read_up_to_damage(write(tmp_path, bytes(data)))
+        assert taken == byte_by_byte(bytes(data))
+        assert len(taken) > 2000
+        assert "damaged after" in damage
+
+    def test_a_wrong_checksum_costs_no_line(self, tmp_path: Path) -> None:
+        data = bytearray(gzip.compress(TEXT))
+        data[-6] ^= 1
+        taken, damage = read_up_to_damage(write(tmp_path, bytes(data)))
+        assert taken == TEXT
+        assert "incorrect data check" in damage
+
+    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    def test_rubbish_behind_the_end_is_told(self, tmp_path: Path, name: str) -> None:
+        taken, damage = read_up_to_damage(write(tmp_path, COMPRESSIONS[name](TEXT) + b"rubbish"))
+        assert taken == TEXT
+        assert f"damaged after {len(TEXT)} bytes" in damage
+
+    @pytest.mark.parametrize("name", ["bzip2", "xz"])
+    def test_other_streams_cut_short_are_told(self, tmp_path: Path, name: str) -> None:
+        data = COMPRESSIONS[name](os.urandom(10_000))
+        taken, damage = read_up_to_damage(write(tmp_path, data[:-20]))
+        assert len(taken) <= 10_000
+        assert "cut short" in damage
+
+    def test_a_slice_of_a_damaged_log_is_what_can_be_read(self, tmp_path: Path) -> None:
+        with LogFile.open(write(tmp_path, gzip.compress(TEXT)[:2000])) as log:
+            assert log.slice(0, 100) == TEXT[:100]
+            assert log.slice(0, len(TEXT)) == TEXT[: len(log.slice(0, len(TEXT)))]
+
+    def test_an_xz_that_demands_too_much_memory_is_refused(self, tmp_path: Path) -> None:
+        filters = [
+            {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30, "mode": lzma.MODE_FAST, "mf": lzma.MF_HC3, "nice_len": 64}
+        ]
+        header = bytearray(lzma.compress(b"x", filters=[filters[0] | {"dict_size": 1 << 20}]))
+        # The dictionary's size stands in the block header, byte 17, checked by a CRC32 at its end.
+        header[16] = 36  # 1 GiB
+        header[20:24] = zlib.crc32(header[12:20]).to_bytes(4, "little")
+        taken, damage = read_up_to_damage(write(tmp_path, bytes(header)))
+        assert taken == b""
+        assert "emory" in damage
+
+    def test_a_file_that_is_not_there_says_so_in_the_systems_words(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match=r"b\.log: no such file or directory") as refused:
+            LogFile.open(str(tmp_path / "b.log"))
+        assert refused.value.permanent
+
+    def test_a_folder_is_no_log(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match="is a directory"):
+            LogFile.open(str(tmp_path))
+
+
+def in_pieces(text: bytes, *cuts: int) -> Iterator[bytes]:
+    borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    return iter([text[start:end] for start, end in pairwise(borders)])
+
+
+class TestLines:
+    @given(
+        st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r"))),
+        st.lists(st.integers(0, 200)),
+    )
+    def test_offsets_lead_to_every_line_however_the_blocks_fall(self, texts: list[bytes], cuts: list[int]) -> None:
+        text = b"".join(line + b"\n" for line in texts)
+        found = list(lines(in_pieces(b"x\n" + text, *cuts)))[1:]
+        assert [line for _, line, _ in found] == texts
+        whole = b"x\n" + text
+        assert all(whole[offset : offset + len(line) + 1] == line + b"\n" for offset, line, _ in found)
+        assert [following for _, _, following in found] == [offset for offset, _, _ in found[1:]] + [len(whole)] * bool(
+            found
+        )
+
+    def test_carriage_returns_belong_to_the_end_of_a_line(self) -> None:
+        assert list(lines(iter([b"a\r\nb\rc\r\n\r\n"]))) == [(0, b"a", 3), (3, b"b\rc", 8), (8, b"", 10)]
+
+    def test_a_last_line_without_an_end_is_known_as_such(self) -> None:
+        assert list(lines(iter([b"a\n", b"b"]))) == [(0, b"a", 2), (2, b"b", None)]
+
+    def test_offsets_count_from_where_the_blocks_begin(self) -> None:
+        assert list(lines(iter([b"a\nb\n"]), start=100)) == [(100, b"a", 102), (102, b"b", 104)]
+
+    def test_a_byte_order_mark_is_left_out_at_the_beginning_alone(self) -> None:
+        mark = b"\xef\xbb\xbf"
+        assert list(lines(iter([mark + b"a\n", mark + b"b\n"]))) == [(3, b"a", 5), (5, mark + b"b", 10)]
+
+    def test_a_line_without_bounds_costs_no_memory_and_is_told(self) -> None:
+        longest = b"x" * MAX_LINE
+        blocks = [b"before\n", *[b"y" * BLOCK] * 40, b"\n", longest[:-1] + b"\n", b"after\n"]
+        found = list(lines(iter(blocks)))
+        assert [len(line) for _, line, _ in found] == [6, SAMPLE, MAX_LINE - 1, 5]
+        assert found[1][2] == 7 + 40 * BLOCK + 1
+        parser = zeek.build(zeek.Options()).parser()
+        judged = [read_line(parser, line) for line in found]
+        assert isinstance(judged[1], BadLine)
+        assert (judged[1].reason, judged[1].offset) == (f"line longer than {MAX_LINE} bytes", 7)
+        assert isinstance(judged[2], BadLine)
+        assert "longer" not in judged[2].reason
+
+    def test_the_end_of_a_line_without_bounds_is_not_waited_for(self) -> None:
+        ((offset, line, following),) = lines(iter([b"y" * BLOCK] * 10))
+        assert (offset, len(line), following) == (0, SAMPLE, 10 * BLOCK)
+
+    def test_a_line_a_little_too_long_within_one_block_is_told_as_well(self) -> None:
+        (found,) = lines(iter([b"y" * (MAX_LINE + 10) + b"\n"]))
+        judged = read_line(zeek.build(zeek.Options()).parser(), found)
+        assert isinstance(judged, BadLine)
+        assert len(judged.line) == SAMPLE
+
+
+class TestPeek:
+    def test_the_head_is_a_line_at_least_and_no_block_is_lost(self) -> None:
+        head, blocks = peek(iter([b"first", b" line\nsecond", b"third\n"]))
+        assert head == b"first line\nsecond"
+        assert b"".join(blocks) == b"first line\nsecondthird\n"
+
+    def test_a_head_without_a_line_ends_somewhere(self) -> None:
+        head, blocks = peek(b"x" * 1000 for _ in range(1000))
+        assert len(head) == HEAD
+        assert sum(map(len, blocks)) == 1_000_000
+
+    def test_a_byte_order_mark_is_no_part_of_it(self) -> None:
+        assert peek(iter([b"\xef\xbb\xbf#separator \\x09\n"]))[0] == b"#separator \\x09\n"
+
+
+class TestPaths:
+    def test_a_glob_is_expanded_and_sorted(self, tmp_path: Path) -> None:
+        for name in ("b.log", "a.log", "c.txt"):
+            (tmp_path / name).touch()
+        assert expand(f"{tmp_path}/*.log") == [f"{tmp_path}/a.log", f"{tmp_path}/b.log"]
+
+    def test_a_file_with_brackets_in_its_name_is_meant_literally(self, tmp_path: Path) -> None:
+        (tmp_path / "[a].log").touch()
+        (tmp_path / "a.log").touch()
+        assert expand(f"{tmp_path}/[a].log") == [f"{tmp_path}/[a].log"]
+
+    def test_a_path_that_is_no_glob_is_itself_there_or_not(self) -> None:
+        assert expand("/nowhere/a.log") == ["/nowhere/a.log"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc/self/mem, which opens and cannot be read")
+def test_a_file_that_cannot_be_read_on_says_so() -> None:
+    with pytest.raises(SourceError, match="/proc/self/mem: input/output error"):
+        LogFile.open("/proc/self/mem")
