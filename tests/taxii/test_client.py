@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 
 from feedsvc import model
 from feedsvc.config import Http
+from feedsvc.history import open_history
 from feedsvc.model import Tlp
 from feedsvc.web import serving
 from feedsvc.web.serving import HttpServer, Target
-from tests.taxii.house import AMBER, BOTH, CALLBACKS, GREEN, OTHER, SPARE, House, bearer, indicator, opened, token_of
+from tests.taxii.house import AMBER, BOTH, CALLBACKS, GREEN, NOW, OTHER, SPARE, House, bearer, indicator, opened, token_of
 
 PAGE_LIMIT = 25
 
@@ -126,6 +129,39 @@ def test_it_gets_each_version_once_by_polling_while_objects_are_added(
                 seen += [(record["id"], record["version"]) for record in page.get("objects", [])]
                 after = page["objects"][-1]["date_added"] if page.get("objects") else after
     assert seen == expected
+
+
+@pytest.mark.parametrize("follows_next", [False, True], ids=["by date alone", "by next, then by date"])
+def test_it_gets_each_version_once_while_another_thread_publishes(
+    server: HttpServer, state: Path, fresh: model.Collection, follows_next: bool
+) -> None:
+    versions = ("2026-11-24T12:00:00.000Z", "2026-11-24T13:00:00.000Z")
+    expected = [indicator(number, version=version) for version in versions for number in range(100)]
+
+    def publish_all() -> None:
+        with closing(open_history(state)) as history:
+            for place in range(0, len(expected), 8):
+                with history.transaction():
+                    history.feed.add(fresh, expected[place : place + 8], NOW)
+
+    publisher = threading.Thread(target=publish_all)
+    publisher.start()
+    seen: list[tuple[str, str]] = []
+    after: str | None = None
+    with remote_of(server, fresh) as remote:
+        is_last = False
+        while not is_last:
+            is_last = not publisher.is_alive()  # looked at before the poll: nothing comes after a last one
+            more = True
+            pages = as_pages(remote.get_manifest, per_request=5, added_after=after, version="all")
+            for page in pages if follows_next else [next(pages)]:
+                records = page.get("objects", [])
+                seen += [(record["id"], record["version"]) for record in records]
+                after = records[-1]["date_added"] if records else after
+                more = page.get("more", False)
+            is_last = is_last and not more
+    publisher.join()
+    assert seen == [(one.id, one.version) for one in expected]
 
 
 def test_it_filters_as_it_writes_filters(house: House, server: HttpServer, fresh: model.Collection) -> None:
