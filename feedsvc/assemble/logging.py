@@ -8,8 +8,12 @@ import sys
 import structlog
 
 
-def log_to_stderr() -> None:
-    """Key and value on a line for people, JSON where nobody looks (stderr is no terminal)."""
+def log_to_stderr(level: int = logging.WARNING) -> None:
+    """Key and value on a line for people, JSON where nobody looks (stderr is no terminal).
+
+    Args:
+        level: warnings for a command, whose results say the rest; `logging.INFO` for a service.
+    """
     human = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -18,7 +22,7 @@ def log_to_stderr() -> None:
             structlog.processors.format_exc_info,
             structlog.dev.ConsoleRenderer(colors=False) if human else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

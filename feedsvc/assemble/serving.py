@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import structlog
 
 from feedsvc import assemble, clock, pipeline
 from feedsvc.assemble import building
+from feedsvc.assemble.logging import log_to_stderr
 from feedsvc.assemble.stopping import ending
 from feedsvc.config import Settings, SourceSettings
 from feedsvc.history import open_history
@@ -33,6 +35,7 @@ def serve(loaded: Settings) -> None:
         ConfigError: with every fault of configuration, rules and plug-in settings.
         UsageError: the address to listen on is not to be had.
     """
+    log_to_stderr(logging.INFO)
     with ending() as stop, http(loaded) as server:
         schedule = Schedule([_job(loaded, one, stop) for one in loaded.sources], clock.utc_now)
         schedule.start()
@@ -59,6 +62,7 @@ def http(loaded: Settings) -> serving.HttpServer:
 
 def web_app(file: str) -> App:
     """The HTTP process's application, from the configuration at this path."""
+    log_to_stderr(logging.INFO)
     loaded = assemble.settings(Path(file))
     history = open_history(loaded.state)
     try:

@@ -67,8 +67,10 @@ def undo(
 ) -> None:
     """Take back the latest decision on a name."""
     from feedsvc import assemble
+    from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.pipeline import exporting, publishing, reviewing
 
+    log_to_stderr()
     with printing.progress() as progress, assemble.parts(assemble.settings(context.obj), progress=progress) as parts:
         made = reviewing.undo(parts, number, actor=_who(), reason=reason)
         publishing.publish_approved(parts)
@@ -78,8 +80,10 @@ def undo(
 
 def _decide(context: typer.Context, verb: str, names: list[str], watch: str, reason: str) -> None:
     from feedsvc import assemble
+    from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.pipeline import exporting, publishing, reviewing
 
+    log_to_stderr()
     with printing.progress() as progress, assemble.parts(assemble.settings(context.obj), progress=progress) as parts:
         made = reviewing.decide(parts, verb, names, watch or None, actor=_who(), reason=reason)
         publishing.publish_approved(parts)

@@ -45,9 +45,7 @@ def serve(context: typer.Context) -> None:
     """Run on schedule and serve TAXII and the block lists until told to end."""
     from feedsvc import assemble
     from feedsvc.assemble import serving
-    from feedsvc.assemble.logging import log_to_stderr
 
-    log_to_stderr()
     serving.serve(assemble.settings(context.obj))
 
 
@@ -59,10 +57,12 @@ def export(
 ) -> None:
     """Write the block lists now."""
     from feedsvc import assemble
+    from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.cli import showing
     from feedsvc.pipeline import exporting
     from feedsvc.publish import shapes
 
+    log_to_stderr()
     settings = assemble.settings(context.obj)
     with printing.progress() as progress, assemble.parts(settings, progress=progress) as parts:
         exported = exporting.write(parts, only=name, accept_shrink=accept_shrink)
@@ -75,9 +75,11 @@ def export(
 def verify(context: typer.Context, as_json: JsonOption = False) -> None:
     """Read the own feed back as a partner would, fetch every list, compare with history."""
     from feedsvc import assemble
+    from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.assemble.verifying import verifier
     from feedsvc.taxii.verifying import verify as compare
 
+    log_to_stderr()
     with verifier(assemble.settings(context.obj)) as ready:
         report = compare(ready)
     print(printing.json_text(report.as_json()) if as_json else report.as_text())
@@ -90,5 +92,7 @@ def demo(
 ) -> None:
     """Show the whole job on bundled data over real sockets; state in a temporary folder."""
     from feedsvc import demo as the_demo
+    from feedsvc.assemble.logging import log_to_stderr
 
+    log_to_stderr()
     the_demo.run(once=once, say=print)
