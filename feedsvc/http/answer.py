@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from feedsvc.clock import monotonic
 from feedsvc.http.credentials import shown
 from feedsvc.http.faults import AnswerTooBig, HttpError
-from feedsvc.http.wire import WIRE_ERRORS
+from feedsvc.http.wire import WIRE_ERRORS, Due
 
 _STEP = 65_536  # bytes decompressed at a time, so that a gzip bomb costs no more than this at once
 _MARKUP = (b"<", b"\xef\xbb\xbf<")  # how HTML and XML begin, with or without a byte order mark; no NDJSON does
@@ -23,13 +22,13 @@ class Bounds:
 
     Attributes:
         host: who answers, for messages.
-        due: the moment (monotonic) of the deadline.
-        deadline: the same in seconds from the question on.
+        due: when it must have come to its end.
+        deadline: how many seconds it was given.
         hidden: secrets that must not be shown.
     """
 
     host: str
-    due: float
+    due: Due
     deadline: float
     max_bytes: int
     max_line: int
@@ -126,13 +125,15 @@ class Answer:
 
     def _raw(self) -> Iterator[bytes]:
         try:
-            yield from self._response.iter_raw()
+            for chunk in self._response.iter_raw():
+                with self._bounds.due.paused():
+                    yield chunk
         except WIRE_ERRORS as err:
             raise HttpError(self._why_broken(err)) from err
 
     def _why_broken(self, err: Exception) -> str:
         bounds = self._bounds
-        if monotonic() >= bounds.due:
+        if bounds.due.left <= 0:
             return f"{bounds.host}: the answer took longer than {bounds.deadline:g} s and was given up"
         return f"{bounds.host}: the answer was cut off: {self.shown(str(err)) or type(err).__name__}"
 

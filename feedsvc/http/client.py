@@ -12,13 +12,13 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 import stamina
 
-from feedsvc.clock import Clock, monotonic, utc_now
+from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import UsageError
 from feedsvc.http.answer import Answer, Bounds
 from feedsvc.http.credentials import Credentials, shown
 from feedsvc.http.faults import TRANSIENT, HttpError, meaning, retry_after
 from feedsvc.http.limits import Limits
-from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Transport, distrusts
+from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Due, Transport, distrusts
 
 _OF_AN_ERROR = 4096  # bytes read of a body that explains a refusal
 
@@ -48,7 +48,7 @@ class _Question:
     def hidden(self) -> tuple[str, ...]:
         return self.credentials.hidden if self.credentials else ()
 
-    def bounds(self, due: float) -> Bounds:
+    def bounds(self, due: Due) -> Bounds:
         return Bounds(
             host=self.host,
             due=due,
@@ -164,7 +164,7 @@ class Client:
         raise AssertionError("unreachable")
 
     def _follow(self, question: _Question) -> _Opened:
-        due = monotonic() + question.limits.deadline
+        due = Due(question.limits.deadline)
         request = self._request(question, due)
         for _ in range(question.limits.redirects + 1):
             opened = self._send(request, question, due)
@@ -174,22 +174,21 @@ class Client:
                 request = self._elsewhere(request, opened, question)
         raise HttpError(f"{question.host}: more than {question.limits.redirects} redirects: is the URL right?")
 
-    def _request(self, question: _Question, due: float) -> httpx.Request:
+    def _request(self, question: _Question, due: Due) -> httpx.Request:
         headers = dict(question.headers)
         if question.credentials is not None:
             headers[question.credentials.header] = question.credentials.value
         connect = question.limits.connect
-        # Moments, not spans: see feedsvc.http.wire.
-        timeout = httpx.Timeout(connect=connect, pool=connect, read=due, write=due)
-        return self._client.build_request("GET", question.url, headers=headers, timeout=timeout)
+        timeout = {"connect": connect, "pool": connect, "read": due, "write": due}  # see feedsvc.http.wire
+        return self._client.build_request("GET", question.url, headers=headers, extensions={"timeout": timeout})
 
-    def _send(self, request: httpx.Request, question: _Question, due: float) -> _Opened:
+    def _send(self, request: httpx.Request, question: _Question, due: Due) -> _Opened:
         if self._client.is_closed or self._stopping():
             raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
         try:
             response = self._client.send(request, stream=True)
         except WIRE_ERRORS as err:
-            raise _unreached(err, question, late=monotonic() >= due) from err
+            raise _unreached(err, question, late=due.left <= 0) from err
         except httpx.HTTPError as err:  # a Location that is no URL
             raise HttpError(f"{question.host}: redirects to nowhere: is the URL right?", permanent=True) from err
         return _Opened(response, Answer(response, question.bounds(due)))

@@ -1,8 +1,8 @@
 """Connections that obey a deadline, with or without a proxy between.
 
 httpx knows how long a server may be silent, not how long it may take: a byte every few seconds, in the header or in the
-body, would hold a thread for days. So the stream below gets the moment at which the answer is due, in place of a number of
-seconds, and never waits past it.
+body, would hold a thread for days. So the stream below is given a `Due` in place of a number of seconds, and never waits
+past it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -43,6 +43,27 @@ IDLE = 5.0  # seconds an unused connection is kept: longer than between two ques
 _TICK = 0.5  # seconds after which a read that waits looks whether feedsvc is stopping
 
 
+class Due:
+    """When an answer must have come to its end. The time in which the reader uses what came is not the server's."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that remain; negative when it is past."""
+        return self._at - monotonic()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time of the block not count."""
+        since = monotonic()
+        try:
+            yield
+        finally:
+            self._at += monotonic() - since
+
+
 @dataclass(frozen=True, slots=True)
 class _Patience:
     """How long a stream waits.
@@ -55,10 +76,11 @@ class _Patience:
     silence: float
     stopping: Callable[[], bool]
 
-    def left(self, since: float, due: float | None) -> float:
+    def left(self, since: float, due: Due | None) -> float:
         """Seconds that may still be waited."""
-        until = since + self.silence
-        left = (until if due is None else min(due, until)) - monotonic()
+        left = since + self.silence - monotonic()
+        if due is not None:
+            left = min(left, due.left)
         if self.stopping():
             raise httpcore.ReadError("feedsvc is stopping")
         if left <= 0:
@@ -67,20 +89,20 @@ class _Patience:
 
 
 class _DueStream(httpcore.NetworkStream):
-    """A stream for whose reads and writes `timeout` is no span but the moment (monotonic) at which they must be done."""
+    """A stream whose reads and writes take a `Due` as their time-out."""
 
     def __init__(self, stream: httpcore.NetworkStream, patience: _Patience) -> None:
         self._stream = stream
         self._patience = patience
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, timeout: Any = None) -> bytes:  # noqa: ANN401 - httpcore passes on what it is given
         since = monotonic()
         while True:
             left = self._patience.left(since, timeout)
             with contextlib.suppress(httpcore.ReadTimeout):
                 return self._stream.read(max_bytes, min(left, _TICK))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: Any = None) -> None:  # noqa: ANN401
         self._stream.write(buffer, self._patience.left(monotonic(), timeout))
 
     def close(self) -> None:
@@ -92,7 +114,7 @@ class _DueStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        # The one time-out that stays a span: it is that of connecting.
+        # This time-out is that of connecting, and a number.
         return _DueStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._patience)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore has it
@@ -116,7 +138,7 @@ class _DueBackend(httpcore.SyncBackend):
 
 
 class Transport(httpx.BaseTransport):
-    """httpx's own transport, but over streams that obey a deadline; `read` and `write` time-outs are moments."""
+    """httpx's own transport, but over streams that obey a deadline: `read` and `write` time-outs are a `Due`."""
 
     def __init__(self, silence: float, stopping: Callable[[], bool]) -> None:
         self._backend = _DueBackend(_Patience(silence, stopping))

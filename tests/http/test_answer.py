@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 
 import pytest
 
@@ -130,3 +131,26 @@ def test_a_whole_body_is_read_within_the_same_limits(client: Client, server: Scr
     server.pages["/x"] = faults.endless(ROW)
     with client.get(f"{server.url}/x") as answer, pytest.raises(AnswerTooBig):
         answer.read()
+
+
+def test_the_time_in_which_we_use_what_came_is_not_the_servers(client: Client, server: Scripted) -> None:
+    server.pages["/x"] = Reply(body=[ROW * 5000], framing="chunked")
+    with client.get(f"{server.url}/x", deadline=0.2) as answer:
+        lines = answer.lines()
+        next(lines)
+        threading.Event().wait(0.3)  # the reader stores what it has, for longer than the answer may take
+        assert sum(1 for _ in lines) == 4999
+
+
+def test_an_error_that_is_cut_off_itself_is_told_as_far_as_it_came(client: Client, server: Scripted) -> None:
+    cut = faults.cut(b"the key is")
+    server.pages["/x"] = Reply(403, {}, cut.body, cut.framing)
+    with pytest.raises(HttpError, match="the key is"), client.get(f"{server.url}/x"):
+        pass
+
+
+def test_an_answer_says_whose_it_is_and_no_more(client: Client, server: Scripted) -> None:
+    server.pages["/x"] = Reply(headers={"X-Quota": "7"}, body=[ROW])
+    with client.get(f"{server.url}/x") as answer:
+        assert repr(answer) == f"<Answer 200 of {server.url.removeprefix('http://')}>"
+        assert answer.headers["x-quota"] == "7"

@@ -255,6 +255,12 @@ def test_no_more_than_the_limit_are_under_way_at_one_host(client: Client) -> Non
         assert server.peak == 2
 
 
+def test_a_question_waits_no_longer_for_its_turn_than_for_its_answer(client: Client, server: Scripted) -> None:
+    server.pages["/x"] = OK
+    with client.get(f"{server.url}/x"), client.get(f"{server.url}/x"):
+        assert "too many questions are under way there" in str(fails(client, f"{server.url}/x", deadline=0.05))
+
+
 def test_loopback_is_not_asked_through_a_proxy_of_the_environment(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     server.pages["/x"] = OK
     monkeypatch.setenv("http_proxy", refused_url())

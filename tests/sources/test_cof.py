@@ -205,6 +205,12 @@ def test_a_long_answer_comes_in_batches() -> None:
     assert [len(batch.observations) for batch in batches] == [cof.BATCH, cof.BATCH, 1]
 
 
+def test_many_different_addresses_do_not_make_it_forget_how_to_read() -> None:
+    rows = [GOOD | {"rdata": f"198.51.{at // 256}.{at % 256}"} for at in range(20_000)]
+    heard = read(*rows, netblock="198.51.0.0/16")
+    assert len({seen.rdata for seen in heard.observations}) == 20_000
+
+
 def test_rubbish_without_end_comes_in_batches_too() -> None:
     rows = Rows(NETBLOCK, NOW)
     batches = [*rows.read([b"rubbish\n"] * (2 * cof.BATCH)), rows.batch()]

@@ -117,13 +117,13 @@ def test_a_netblock_with_too_many_addresses_is_skipped_with_its_price() -> None:
 def test_answers_under_way_are_let_go_when_nobody_listens_any_more() -> None:
     asked = Asked()
     batches = ask_each(FEW, asked.one, concurrency=4, max_addresses=4)
-    next(batches)
-    next(batches)
+    for _ in range(3):  # the first address, to its end, and something of those that follow it
+        next(batches)
     batches.close()  # type: ignore[attr-defined]
     for thread in threading.enumerate():
         if thread.name.startswith("pdns"):
             thread.join(timeout=10)
-    assert asked.closed == len(asked.asked)
+    assert 1 < len(asked.asked) == asked.closed
 
 
 def test_what_breaks_while_asking_is_not_swallowed() -> None:
