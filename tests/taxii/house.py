@@ -121,6 +121,7 @@ class House:
     page_limit: int = 1000
     public_url: str = ""
     collections: tuple[Collection, ...] = (CALLBACKS, OTHER)
+    producer: Producer = PRODUCER
     _key: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +138,7 @@ class House:
     def app(self) -> TaxiiApp:
         """A server that knows nothing of what another one was asked."""
         http = Http(public_url=self.public_url, page_limit=self.page_limit)
-        return TaxiiApp(access=self.access, collections=self.collections, producer=PRODUCER, http=http, key=self._key)
+        return TaxiiApp(access=self.access, collections=self.collections, producer=self.producer, http=http, key=self._key)
 
     def ask(
         self,

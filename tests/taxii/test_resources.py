@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from feedsvc.config import Http
+from feedsvc.config import Http, Producer
 from feedsvc.taxii.app import TaxiiApp
 from feedsvc.web.access import Access
 from tests.taxii.house import (
@@ -185,6 +186,11 @@ def test_4_1_behind_a_path_of_a_proxy_the_api_root_has_it_too(
     assert said["api_roots"] == [root]
 
 
+def test_4_1_a_producer_without_a_contact_gives_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "producer", Producer("Somebody"))
+    assert "contact" not in house.ask("/taxii2/").json
+
+
 def test_4_2_the_api_root_speaks_2_1_alone(house: House) -> None:
     said = house.ask(f"{ROOT}/").json
     assert said["title"] == "Feeds of Example CERT"
@@ -220,6 +226,14 @@ def test_5_2_a_collection_is_found_by_id_and_by_alias(house: House, name: str) -
     }
     assert uuid.UUID(said["id"]).version == 4
     assert said in house.ask(f"{ROOT}/collections/").json["collections"]
+
+
+def test_5_2_a_description_is_told_and_a_missing_title_made_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = replace(CALLBACKS, title="", description="What we found")
+    monkeypatch.setattr(house, "collections", (described,))
+    said = house.ask(f"{INSIDE}/").json
+    assert said["title"] == "callbacks"
+    assert said["description"] == "What we found"
 
 
 def test_5_2_rows_are_the_same_by_id_and_by_alias(house: House) -> None:

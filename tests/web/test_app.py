@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from feedsvc.config import SourceSettings
 from feedsvc.history import open_history
@@ -94,6 +96,30 @@ def test_it_is_ready_while_the_state_can_be_read(app: Front, stateless: Front) -
     assert "none.db" not in unready.body.decode()
     assert ask(stateless, "/healthz").status == 200
     assert ask(stateless, "/metrics").status == 503
+
+
+def test_an_error_that_nobody_expected_is_500_and_silent(history: History, tmp_path: Path) -> None:
+    del history
+    access = Access(tmp_path / "feedsvc.db")
+    opened, asked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        access.history.exports.all()
+        opened.set()
+        asked.wait()
+        access.close()
+
+    # Opened in a thread that it is not used in: no fault of the state, but of our own program.
+    holder = threading.Thread(target=hold)
+    holder.start()
+    opened.wait()
+    with capture_logs() as logs:
+        reply = ask(app_over(access, tmp_path), "/readyz")
+    asked.set()
+    holder.join()
+    assert reply.status == 500
+    assert reply.body == b'{"title":"Internal Server Error","http_status":"500"}'
+    assert [line["event"] for line in logs] == ["http.failed"]
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
