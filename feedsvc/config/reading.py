@@ -13,11 +13,12 @@ from feedsvc.config.settings import Http, Limits, Producer, Settings
 from feedsvc.config.shapes import Key, Shape, choice, duration, gather, many, real, table, text, whole
 from feedsvc.config.sources import source
 from feedsvc.config.toml import parse
-from feedsvc.config.values import LISTEN, URL, ZONE, path, state
+from feedsvc.config.values import LISTEN, URL, ZONE, existing, path, state
 from feedsvc.errors import ConfigError, Fault, UsageError
 
 T = TypeVar("T")
 
+_LISTS = {"source", "collection", "export"}
 _LONGEST = 4 * 1024 * 1024  # bytes; a configuration of a thousand sources stays far below
 
 _PRODUCER = table(
@@ -70,7 +71,10 @@ def examine(file: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Fau
         UsageError, ConfigError: as `load`, when nothing can be read.
     """
     values, faults = gather(parse(_decoded(file), str(file)), _keys(file.parent, environ))
-    return _settings(file, **values), tuple(faults.found)
+    for name in _LISTS & values.keys():
+        values[name], more = values[name]
+        faults.add(*more)
+    return _settings(file, **values), tuple(sorted(faults.found))
 
 
 def _settings(
@@ -130,8 +134,26 @@ def _keys(base: Path, environ: Mapping[str, str]) -> dict[str, Key]:
     }
 
 
-def _tables(of: Shape[T], heading: str, *distinct: str) -> Shape[tuple[T, ...]]:
-    return many(of, distinct=distinct, expected=f"tables under [[{heading}]], in two brackets")
+def _tables(of: Shape[T], heading: str, *distinct: str) -> Shape[tuple[tuple[T, ...], tuple[Fault, ...]]]:
+    """Tables under one heading: those that are right, and the faults of the others."""
+    every = many(of, distinct=distinct, expected=f"tables under [[{heading}]], in two brackets")
+
+    def read(node: Node) -> tuple[tuple[T, ...], tuple[Fault, ...]]:
+        try:
+            return every.read(node), ()
+        except ConfigError as err:
+            return tuple(_right_ones(of, node)), err.faults
+
+    return Shape(every.expected, read, every.schema)
+
+
+def _right_ones(of: Shape[T], node: Node) -> Iterator[T]:
+    for element in node.value if isinstance(node.value, tuple) else ():
+        try:
+            value = of.read(element)
+        except ConfigError:
+            continue
+        yield value
 
 
 def _no_notices(node: Node) -> None:
@@ -146,9 +168,9 @@ def _http(base: Path) -> Shape[Http]:
     keys = {
         "listen": Key(LISTEN, "address and port"),
         "public_url": Key(URL, "the address that others know us by, when a proxy stands in between"),
-        "tls_certificate": Key(path(base), "certificate chain in PEM"),
-        "tls_key": Key(path(base), "its private key in PEM"),
-        "tls_client_ca": Key(path(base), "whose client certificates are asked for, in PEM"),
+        "tls_certificate": Key(existing(base), "certificate chain in PEM"),
+        "tls_key": Key(existing(base), "its private key in PEM"),
+        "tls_client_ca": Key(existing(base), "whose client certificates are asked for, in PEM"),
         "page_limit": Key(whole(1, 10_000), "objects on one page of the feed, at most"),
     }
     return table(_built_http, keys, check=_tls_faults)

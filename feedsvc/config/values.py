@@ -111,6 +111,22 @@ def path(base: Path) -> Shape[Path]:
     return parsed(lambda text: base / _path(text), "a path")
 
 
+def existing(base: Path) -> Shape[Path]:
+    """A path at which there is a file; whether this process may read it is not asked, for another may be meant to."""
+
+    def parse(text: str) -> Path:
+        found = base / _path(text)
+        try:
+            there = found.is_file()
+        except OSError:  # a folder on the way is closed to us
+            there = True
+        if not there:
+            raise ValueError("is no file; put it there, or correct the path")
+        return found
+
+    return parsed(parse, "the path of a file")
+
+
 def state(base: Path) -> Shape[Path]:
     """Where the state is kept: a file for now."""
 

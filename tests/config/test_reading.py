@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from feedsvc.config import CollectionSettings, ExportSettings, Http, Limits, Producer, Settings, load
+from feedsvc.config import CollectionSettings, ExportSettings, Http, Limits, Producer, Settings, examine, load
 from feedsvc.errors import ConfigError, UsageError
 from feedsvc.model import Tlp
 from tests.config.conftest import Reading, Refusals
@@ -197,6 +197,7 @@ shrink = 20
         ),
         (6, "http: tls_key without tls_certificate; TLS needs both, give the other too"),
         (7, "http.listen: '8471' is no address and port; give one such as 127.0.0.1:8471 or [::1]:8471"),
+        (8, "http.tls_key: 'key.pem' is no file; put it there, or correct the path"),
         (
             9,
             "source: kind 'pdns' needs the key 'provider', the plug-in that asks; `feedsvc plugins pdns` lists them",
@@ -296,6 +297,40 @@ def test_what_cannot_be_meant_is_refused_at_its_line(refusals: Refusals, text: s
     faults = refusals(text)
     assert [fault for fault in faults if fault[0] == line and words in fault[1]], faults
     assert len(faults) == 1
+
+
+def test_tls_takes_a_certificate_its_key_and_whose_clients_to_trust(reading: Reading, tmp_path: Path) -> None:
+    files = {f"tls_{name}": tmp_path / f"{name}.pem" for name in ("certificate", "key", "client_ca")}
+    for file in files.values():
+        file.touch()
+    http = reading("[http]\n" + "".join(f'{key} = "{file.name}"\n' for key, file in files.items())).http
+    assert {key: getattr(http, key) for key in files} == files
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        ("tls_certificate", "tls_key"),
+        ("tls_key", "tls_certificate"),
+        ("tls_client_ca", "tls_certificate and tls_key"),
+    ],
+)
+def test_half_of_what_tls_needs_is_a_fault_and_not_plain_http(
+    refusals: Refusals, tmp_path: Path, given: str, lacking: str
+) -> None:
+    (tmp_path / "x.pem").touch()
+    ((line, message),) = refusals(f'\n[http]\n{given} = "x.pem"\n')
+    assert (line, message.partition(";")[0]) == (2, f"http: {given} without {lacking}")
+
+
+def test_what_is_right_is_read_though_other_parts_are_at_fault(tmp_path: Path) -> None:
+    file = tmp_path / "feedsvc.toml"
+    file.write_text('timezone = "x"\n[http]\npage_limit = 0\n' + PDNS.replace("pdns", "dns") + PDNS + EXPORT + EXPORT)
+    settings, faults = examine(file, {})
+    assert [fault.line for fault in faults] == [1, 3, 6, 9, 16]
+    assert (settings.timezone, settings.http) == (ZoneInfo("UTC"), Http())
+    assert [source.place.line for source in settings.sources] == [8]
+    assert [export.place.line for export in settings.exports] == [12, 15]
 
 
 def test_a_missing_file_says_how_to_begin(tmp_path: Path) -> None:
