@@ -5,8 +5,10 @@ Nothing is written to a file before it is known to be ours. Two processes that o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -18,6 +20,8 @@ from feedsvc.history.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA
 from feedsvc.names import registered_domain
 
 OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
+
+SMALLEST_PAGE = 512  # bytes; no database that holds anything is smaller (sqlite.org/fileformat.html §1.3.2)
 
 _SETTINGS = (
     "PRAGMA foreign_keys = ON",
@@ -44,7 +48,8 @@ def open_engine(state: Path, *, read_only: bool = False, busy_seconds: float = B
     if not read_only:
         _make_file(state)
     elif not state.exists():
-        raise _nothing_yet(state)
+        raise HistoryError(f"there is nothing at {state} yet; say `feedsvc run` first")
+    _refuse_other_files(state)
     with Faults(state):
         connection = _connect(state, read_only=read_only, busy_seconds=busy_seconds)
         try:
@@ -54,17 +59,39 @@ def open_engine(state: Path, *, read_only: bool = False, busy_seconds: float = B
             raise
 
 
-def _nothing_yet(state: Path) -> HistoryError:
-    return HistoryError(f"there is nothing at {state} yet; say `feedsvc run` first")
+# No descriptor of ours may ever be open on a state file: closing it would drop every lock that SQLite holds on the file in
+# this process (POSIX advisory locks belong to process and file, sqlite.org/howtocorrupt.html §2.2), and a writer elsewhere
+# would trim the log under our readers. So the file is made under another name, and looked at by its size and by SQLite.
 
 
 def _make_file(state: Path) -> None:
     """An empty file is a fresh database; one that nobody but us may read, for it knows who asked for what."""
     try:
         state.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(state, os.O_RDWR | os.O_CREAT, 0o600))
+        if not state.exists():
+            _make_empty(state)
     except OSError as err:
         raise HistoryError(f"the state cannot be kept at {state}: {err.strerror}") from err
+
+
+def _make_empty(state: Path) -> None:
+    number, temporary = tempfile.mkstemp(prefix=f".{state.name}-", dir=state.parent)
+    os.close(number)
+    try:
+        with contextlib.suppress(FileExistsError):  # somebody else came first
+            os.link(temporary, state)
+    finally:
+        Path(temporary).unlink()
+
+
+def _refuse_other_files(state: Path) -> None:
+    # SQLite would take a file of a few bytes for an empty database and write over it; larger ones it refuses itself.
+    try:
+        size = state.stat().st_size
+    except OSError as err:
+        raise HistoryError(f"{state} cannot be read: {err.strerror}") from err
+    if 0 < size < SMALLEST_PAGE:
+        raise ForeignState(f"{state} is no SQLite database; name another file as `state`")
 
 
 def _connect(state: Path, *, read_only: bool, busy_seconds: float) -> sqlite3.Connection:
@@ -76,10 +103,8 @@ def _connect(state: Path, *, read_only: bool, busy_seconds: float) -> sqlite3.Co
 def _opened(connection: sqlite3.Connection, state: Path, *, read_only: bool) -> Engine:
     db = Database(connection, execute_plugins=False)
     version = _version(db, state)
-    if read_only and version == 0:
-        raise _nothing_yet(state)
     if read_only and version < SCHEMA:
-        raise HistoryError(f"{state} is as an older feedsvc left it; say `feedsvc run` once to bring it up to date")
+        raise HistoryError(f"{state} is empty or as an older feedsvc left it; say `feedsvc run` once to make it ready")
     for setting in _SETTINGS:
         db.execute(setting)
     if not read_only:
@@ -106,6 +131,7 @@ def _version(db: Database, state: Path) -> int:
 
 def _bring_up_to_date(db: Database, state: Path) -> None:
     """All migrations that are wanting, in one transaction: a process that dies in the middle has done nothing."""
+    # The switch to the log does not wait its turn: without the lock one of 170 processes that came together failed.
     with schema_lock(state):
         _version(db, state)  # whoever had the lock before may have been newer than us
         db.enable_wal()
