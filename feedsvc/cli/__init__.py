@@ -19,6 +19,7 @@ app = typer.Typer(
     name="feedsvc",
     help="Watch netblocks for new callback domains; publish them by STIX/TAXII 2.1 and as block lists.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: rich takes a third of a second to load
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -12,7 +12,9 @@ from feedsvc.cli import printing
 from feedsvc.cli.jobs import JsonOption
 from feedsvc.model import Change
 
-app = typer.Typer(help="The review queue: what waits for a person, and what a person decides.", no_args_is_help=True)
+app = typer.Typer(
+    help="The review queue: what waits for a person, and what a person decides.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Names = Annotated[list[str], typer.Argument(help="Names, as `review list` shows them.")]
 WatchOption = Annotated[str, typer.Option("--watch", help="The rule; needed when several rules found the name.")]

@@ -12,7 +12,9 @@ from feedsvc.cli.jobs import JsonOption
 if TYPE_CHECKING:
     from feedsvc.pipeline.granting import Granted
 
-app = typer.Typer(help="Organisations that may read: TAXII collections and block lists.", no_args_is_help=True)
+app = typer.Typer(
+    help="Organisations that may read: TAXII collections and block lists.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Name = Annotated[str, typer.Argument(help="The partner's name; also its login for Basic access.")]
 
