@@ -80,7 +80,9 @@ class Node:
             return repr(self.value if len(self.value) <= 60 else self.value[:57] + "...")
         if isinstance(self.value, bool):
             return str(self.value).lower()
-        return "nothing" if self.value is None else str(self.value)[:60]
+        if isinstance(self.value, int) and abs(self.value) >= 10**18:
+            return "a number of more than 18 digits"  # str() refuses to write one of some thousand
+        return "nothing" if self.value is None else str(self.value)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -26,6 +26,7 @@ _SCALAR = re.compile(
     rf'"""(?:[^\\]|\\[\s\S])*?"{{3,5}}|\'\'\'[\s\S]*?\'{{3,5}}|{_QUOTED}|[^,\]}}#\n]+',
 )
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_DEEPEST = 32  # what a plug-in may be told is flat; deeper trees are there to break whoever walks them
 
 
 @dataclass(slots=True)
@@ -146,11 +147,11 @@ def parse(text: str, file: str) -> Node:
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+        return _joined(document, _Index(text).read(), file, "")
+    except ValueError as err:  # TOMLDecodeError is one; so is what int() says of a number of a million digits
         raise ConfigError([_syntax_fault(str(err), text, file)]) from err
     except RecursionError as err:
-        raise ConfigError([Fault(file, 1, "brackets nested too deeply to read; take some out")]) from err
-    return _joined(document, _Index(text).read(), file, "")
+        raise ConfigError([Fault(file, 0, "tables or brackets nested too deeply to read; take some out")]) from err
 
 
 def _syntax_fault(message: str, text: str, file: str) -> Fault:
@@ -164,12 +165,15 @@ def _syntax_fault(message: str, text: str, file: str) -> Fault:
     )
 
 
-def _joined(value: object, mark: _Mark, file: str, at: str) -> Node:
+def _joined(value: object, mark: _Mark, file: str, at: str, depth: int = 0) -> Node:
+    if depth > _DEEPEST:
+        raise ConfigError([Fault(file, mark.line, f"nested more than {_DEEPEST} levels deep; take some out")])
     if isinstance(value, Mapping):
-        joined = {key: _joined(part, mark.keys[key], file, f"{at}.{key}" if at else key) for key, part in value.items()}
+        below = {key: (part, mark.keys[key], f"{at}.{key}" if at else key) for key, part in value.items()}
+        joined = {key: _joined(part, where, file, name, depth + 1) for key, (part, where, name) in below.items()}
         return Node(joined, file, mark.line, at)
     if isinstance(value, list):
         parts = zip(value, mark.elements, strict=True)
-        return Node(tuple(_joined(part, element, file, at) for part, element in parts), file, mark.line, at)
+        return Node(tuple(_joined(part, where, file, at, depth + 1) for part, where in parts), file, mark.line, at)
     assert isinstance(value, str | int | float | bool | date | time)
     return Node(value, file, mark.line, at)

@@ -111,16 +111,19 @@ def path(base: Path) -> Shape[Path]:
     return parsed(lambda text: base / _path(text), "a path")
 
 
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as err:
+        return isinstance(err, PermissionError)  # a folder on the way is closed to us: nobody can tell
+
+
 def existing(base: Path) -> Shape[Path]:
     """A path at which there is a file; whether this process may read it is not asked, for another may be meant to."""
 
     def parse(text: str) -> Path:
         found = base / _path(text)
-        try:
-            there = found.is_file()
-        except OSError:  # a folder on the way is closed to us
-            there = True
-        if not there:
+        if not _is_there(found):
             raise ValueError("is no file; put it there, or correct the path")
         return found
 

@@ -246,6 +246,8 @@ COLLECTION = '[[collection]]\nalias = "a"\n'
         ("[http]\npage_limit = 0", 2, "from 1 to 10000, not 0"),
         ("[http]\npage_limit = 1000.0", 2, "not 1000.0"),
         ("[http]\npage_limit = true", 2, "not true"),
+        ("[http]\npage_limit = 0x" + "f" * 9000, 2, "not a number of more than 18 digits"),
+        ("[http]\npage_limit = 1979-05-27 07:32:00Z", 2, "not 1979-05-27 07:32:00+00:00"),
         ("[limits]\nshrink = nan", 2, "not nan"),
         ("[limits]\nshrink = -0.1", 2, "not -0.1"),
         ("[limits]\nshrink = false", 2, "not false"),
@@ -321,6 +323,24 @@ def test_half_of_what_tls_needs_is_a_fault_and_not_plain_http(
     (tmp_path / "x.pem").touch()
     ((line, message),) = refusals(f'\n[http]\n{given} = "x.pem"\n')
     assert (line, message.partition(";")[0]) == (2, f"http: {given} without {lacking}")
+
+
+@pytest.mark.parametrize("name", ["absent.pem", "folder", "x" * 300])
+def test_a_certificate_that_is_not_there_is_missed(refusals: Refusals, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    faults = refusals(f'[http]\ntls_certificate = "{name}"\ntls_key = "{name}"\n')
+    assert [line for line, message in faults if "is no file" in message] == [2, 3]
+
+
+def test_a_key_that_only_the_server_may_see_is_no_fault_of_the_analyst(reading: Reading, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed/x.pem").touch()
+    (tmp_path / "closed").chmod(0)
+    try:
+        http = reading('[http]\ntls_certificate = "closed/x.pem"\ntls_key = "closed/x.pem"\n').http
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+    assert http.tls_key == tmp_path / "closed/x.pem"
 
 
 def test_what_is_right_is_read_though_other_parts_are_at_fault(tmp_path: Path) -> None:

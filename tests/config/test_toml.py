@@ -144,7 +144,11 @@ def test_nodes_know_the_keys_that_lead_to_them() -> None:
         ("a = yes\n", 1, "invalid value"),
         ("a = 'x'\nb = \x00\n", 2, "no TOML"),
         ("key\n", 1, "no TOML"),
-        ("a = " + "[" * 5000, 1, "nested too deeply"),
+        ("a = " + "[" * 5000, 0, "nested too deeply"),
+        ("b = 1\na = " + "[" * 300 + "]" * 300, 2, "nested more than 32"),
+        ("b = 1\n" + "a." * 300 + "a = 1", 2, "nested more than 32"),
+        ("[" + "a." * 900 + "a]", 1, "nested more than 32"),
+        ("a = " + "9" * 5000, 1, "no TOML"),
     ],
 )
 def test_a_text_that_is_no_toml_is_one_fault_at_its_line(text: str, line: int, words: str) -> None:

@@ -60,6 +60,21 @@ def test_each_watch_matches_once_through_the_first_of_its_netblocks_that_holds_t
     assert [match.watch for match in Matcher(watches[::-1]).match([row])] == ["w3", "w1"]
 
 
+def test_of_the_names_in_a_netblock_those_match_that_fit_each_watch() -> None:
+    four = NamePattern(label=LabelPattern("leftmost", 4, 4, LETTERS))
+    net = NamePattern(under=("example.net",))
+    matcher = Matcher([watch(1, "198.51.100.0/24", names=four), watch(2, "198.51.100.0/24", names=net)])
+    rows = [
+        seen(name, "198.51.100.7") for name in ("k3xq.example.net", "k3xq.example.org", "www.example.net", "www.example.org")
+    ]
+    assert [(match.watch, match.observation.rrname) for match in matcher.match(rows)] == [
+        ("w1", "k3xq.example.net"),
+        ("w2", "k3xq.example.net"),
+        ("w1", "k3xq.example.org"),
+        ("w2", "www.example.net"),
+    ]
+
+
 def test_ipv6_is_found_in_any_spelling_and_mapped_ipv4_as_ipv4() -> None:
     matcher = Matcher([watch(4, "198.51.100.0/24"), watch(6, "2001:db8::/48")])
     rows = [

@@ -286,6 +286,12 @@ def test_what_is_no_file_is_told_and_never_waited_for(tmp_path: Path) -> None:
     assert [Path(fault.file).name for fault in raised.value.faults] == ["dangling.yaml", "folder.yaml", "pipe.yaml"]
 
 
+def test_a_file_that_the_system_does_not_give_is_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("/proc/self/mem")
+    with pytest.raises(ConfigError, match=r"a\.yaml:0: cannot be read: input/output error"):
+        load_rules(tmp_path)
+
+
 # -- fingerprints ------------------------------------------------------------------------------------------------------
 
 

@@ -167,3 +167,14 @@ VALUES = st.recursive(
 def test_json_is_read_as_what_it_says(value: object, indent: int | None) -> None:
     node, faults = parse(json.dumps(value, ensure_ascii=False, indent=indent).encode(), "x.yaml")
     assert (node.plain(), faults.found) == (value, [])
+
+
+@given(
+    st.lists(
+        st.sampled_from([*"[]{},:?-|>&*!%#@'\"\\ \n\t\r\x00", "a", "b: ", "- ", "--- ", "\u2028", "\ufeff", "<<: "]),
+        max_size=20,
+    )
+)
+def test_no_text_breaks_the_reader(pieces: list[str]) -> None:
+    faults = faults_of("".join(pieces).encode())
+    assert all(line >= 0 and message and "\n" not in message for line, message in faults)
