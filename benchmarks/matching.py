@@ -24,7 +24,7 @@ NAMES = NamePattern(label=LabelPattern("leftmost", 4, 4, frozenset("abcdefghijkl
 def made_watches(count: int) -> list[Watch]:
     return [
         Watch(id=f"w{n}", title="t", netblocks=(parse_netblock(f"10.{n // 256}.{n % 256}.0/24"),), names=NAMES)
-        for n in range(count)
+        for n in reversed(range(count))
     ]
 
 
