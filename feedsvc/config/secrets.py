@@ -1,6 +1,6 @@
 """Secrets of a source: from the environment or from a file, never from the configuration itself.
 
-No message of this module shows a secret, not even one that was written where its variable's name belongs.
+No message shows a secret. A text that can be no variable's name is not shown either where one belongs: it may be the secret.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from feedsvc.config.nodes import Node
 from feedsvc.config.shapes import Shape, choice, parsed
 from feedsvc.model import Tlp
 
-_SAFE_NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
+_SAFE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _KEBAB = r"[a-z0-9]{1,64}(-[a-z0-9]{1,64})*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -22,7 +22,7 @@ _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 
 def _safe_name(text: str) -> str:
     if not re.fullmatch(_SAFE_NAME, text):
-        raise ValueError("is not safe in a file or URL; use up to 128 of A-Z a-z 0-9 . _ - and no dot in front")
+        raise ValueError("is not safe in a file or URL; use up to 128 of A-Z a-z 0-9 . _ - neither dot nor hyphen in front")
     return text
 
 
@@ -64,8 +64,12 @@ def _zone(text: str) -> ZoneInfo:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)  # raises ValueError for a broken [IPv6] host
-    if parts.scheme not in ("http", "https") or not parts.hostname or not text.isascii() or " " in text:
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a broken [IPv6] host, a port that is none
+        right = False
+    if not right or not text.isascii() or " " in text:
         raise ValueError("is no URL; give one such as https://pdns.example.org")
     if parts.query or parts.fragment:
         raise ValueError("has a query or fragment; take it out")

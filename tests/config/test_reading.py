@@ -227,7 +227,10 @@ COLLECTION = '[[collection]]\nalias = "a"\n'
         (COLLECTION + 'content = "graph"', 3, "later version"),
         ('\n[[notice]]\nchannel = "mail"', 2, "sends no notices yet"),
         # Names that end up in files and URLs.
-        *((EXPORT.replace('"a"', f'"{name}"'), 2, "not safe") for name in ("../x", ".x", "a/b", "a b", "é", "x" * 129)),
+        *(
+            (EXPORT.replace('"a"', f'"{name}"'), 2, "not safe")
+            for name in ("../x", ".x", "-x", "a/b", "a b", "é", "x" * 129)
+        ),
         (EXPORT.replace('"a"', '"Index.JSON"'), 2, "list of all exports"),
         (EXPORT + EXPORT, 5, "stands on line 2 already"),
         (COLLECTION.replace('"a"', '"a\\u0000"'), 2, "give a name"),
@@ -276,7 +279,9 @@ COLLECTION = '[[collection]]\nalias = "a"\n'
         ('[http]\npublic_url = "https://"', 2, "no URL"),
         ('[http]\npublic_url = "https://x.example/?a=1"', 2, "query"),
         (PDNS + 'url = "ftp://x.example"', 5, "no URL"),
-        (PDNS + 'url = "https://[::1"', 5, "https://[::1"),
+        (PDNS + 'url = "https://[::1"', 5, "no URL"),
+        (PDNS + 'url = "https://x.example:99999"', 5, "no URL"),
+        (PDNS + 'url = "https://x.example/a b"', 5, "no URL"),
         (PDNS + 'url = "https://user:pass@x.example"', 5, "holds a user or password"),
         ('rules = "~/rules"', 1, "begins with ~"),
         ('rules = ""', 1, "give a path"),
