@@ -114,9 +114,7 @@ def test_3_6_1_an_error_has_a_title_and_its_status_as_text(
 # -- §1.6.9 and §8.2.2 who asks ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", [*READABLE, f"{ROOT}/status/{UNKNOWN}/", "/taxii2/nothing/", f"{ROOT}/collections/no/"]
-)
+@pytest.mark.parametrize("path", [*READABLE, f"{ROOT}/status/{UNKNOWN}/", "/taxii2/nothing/", f"{ROOT}/collections/no/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PUT"])
 def test_1_6_9_nothing_is_told_without_credentials(house: House, path: str, method: str) -> None:
     reply = house.ask(path, by=None, method=method)
