@@ -84,9 +84,13 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert len(said.partition("\n")[0]) > 20, "the first line is a sentence, not a title"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".py"], ids=name_of)
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_file_is_longer_than_one_can_keep_in_mind(path: Path) -> None:
     assert len([line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]) <= LONGEST_FILE
+
+
+# Rooms that only join others: what they do is seen end to end.
+SEEN_END_TO_END = {"assemble", "demo", "pipeline"}
 
 
 def mirrored(source: Path) -> list[Path]:
@@ -100,7 +104,8 @@ def mirrored(source: Path) -> list[Path]:
     is_plugin = any(source.parent == ROOT / folder.replace(".", "/") for folder in FOLDERS.values())
     if is_plugin or len(inside.parts) == 1:
         return [own]
-    return [own, *sorted((ROOT / "tests" / inside.parts[0]).rglob("test_*.py"))]
+    room = "e2e" if inside.parts[0] in SEEN_END_TO_END else inside.parts[0]
+    return [own, *sorted((ROOT / "tests" / room).rglob("test_*.py"))]
 
 
 @pytest.mark.parametrize(
