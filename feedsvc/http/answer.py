@@ -107,12 +107,12 @@ class Answer:
             yield chunk
 
     def _chunks(self) -> Iterator[bytes]:
-        size = 0
+        room = self._bounds.max_bytes
         for chunk in self._decoded():
-            size += len(chunk)
-            if size > self._bounds.max_bytes:
+            yield chunk[:room]
+            room -= len(chunk)
+            if room < 0:
                 raise AnswerTooBig(f"{self._bounds.host}: the answer is over {self._bounds.max_bytes:,} bytes")
-            yield chunk
 
     def _decoded(self) -> Iterator[bytes]:
         # Not by httpx: it decompresses whatever came at once, several codings deep, and takes a cut gzip for a whole one.

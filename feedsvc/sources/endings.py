@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from feedsvc.errors import SourceError
-from feedsvc.http import AnswerTooBig, HttpError
+from feedsvc.http import HttpError
 from feedsvc.model import End, Outcome
 
 COMPLETE = End(Outcome.COMPLETE)
@@ -20,8 +20,7 @@ PATIENCE = 3
 def after_fault(err: SourceError, understood: int) -> End:
     """The end that an error makes, after so many rows were understood."""
     refused = isinstance(err, HttpError) and err.refused
-    end = broken(str(err), understood, trouble=not isinstance(err, AnswerTooBig))
-    return replace(end, retry_after=err.retry_after, stop=err.permanent or refused)
+    return replace(broken(str(err), understood), retry_after=err.retry_after, stop=err.permanent or refused)
 
 
 def broken(reason: str, understood: int, *, trouble: bool = True) -> End:

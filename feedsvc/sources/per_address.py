@@ -1,7 +1,8 @@
 """A netblock asked address by address, where a provider knows no netblocks: what half of all providers need.
 
-The first address is asked alone, so that a bad key or a dead server costs one question; then several are under way at once.
-Nothing more is asked after a refusal, or when answers keep failing. The netblock is complete when each of its addresses is.
+Until one answer was complete, addresses are asked one by one, so that a bad key costs one question and a dead server few;
+then several are under way at once. Nothing more is asked after a refusal, or when answers keep failing. The netblock is
+complete when each of its addresses is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TypeAlias
 
 from feedsvc.model import Batch, End, Outcome
 from feedsvc.names import Address, Netblock
-from feedsvc.sources.endings import Part, pointless, together
+from feedsvc.sources.endings import PATIENCE, Part, pointless, together
 
 Answer: TypeAlias = Generator[Batch, None, None]
 AskOne: TypeAlias = Callable[[Address], Answer]
@@ -73,7 +74,7 @@ class _Asking:
             self._begin()
 
     def _begin(self) -> None:
-        width = self._width if self.parts else 1
+        width = self._width if any(part.whole for part in self.parts[:PATIENCE]) else 1
         while len(self._running) < width and not self._enough:
             address = next(self._waiting, None)
             if address is None:

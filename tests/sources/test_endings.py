@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feedsvc.errors import SourceError
-from feedsvc.http import AnswerTooBig, HttpError
+from feedsvc.http import HttpError
 from feedsvc.model import End, Outcome
 from feedsvc.sources.endings import COMPLETE, Part, after_fault, broken, pointless, together
 
@@ -34,10 +34,6 @@ def test_after_a_refusal_nothing_more_is_to_be_asked(status: int) -> None:
 
 def test_when_to_come_back_is_kept() -> None:
     assert SPENT.retry_after == 60
-
-
-def test_an_answer_that_was_too_big_is_no_trouble() -> None:
-    assert not after_fault(AnswerTooBig("over 1 byte"), 1).trouble
 
 
 @pytest.mark.parametrize(

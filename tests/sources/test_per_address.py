@@ -79,7 +79,7 @@ def test_a_refusal_in_the_middle_lets_only_what_is_under_way_finish() -> None:
 
 def test_after_three_troubles_in_a_row_nothing_more_is_asked() -> None:
     asked = Asked(lambda _: broken("no connection", 0))
-    heard = asked.hear(concurrency=1)
+    heard = asked.hear()
     assert len(asked.asked) == 3
     assert heard.end.outcome is Outcome.FAILED
     assert heard.end.trouble

@@ -61,7 +61,7 @@ class Options:
     max_addresses: Annotated[int, Field(ge=1)] = 4096
     not_found: Literal["auto", "empty", "fault"] = "auto"
     deadline: Annotated[float, Field(gt=0)] = 30.0
-    max_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
+    max_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
 
 
 def build(settings: SourceSettings, options: Options, http: Client, now: Clock) -> Provider:

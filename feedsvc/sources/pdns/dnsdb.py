@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -43,6 +43,7 @@ SERVER = "https://api.dnsdb.info"
 PATH = "/dnsdb/v2"
 NOT_SAF = "not a line of SAF"
 
+_KEEPALIVE = re.compile(rb"\s*\{\s*\}\s*")
 _TERMINATORS = frozenset({"succeeded", "limited", "failed"})
 _HINTS: Mapping[int, str] = {
     401: "DNSDB says so of a key that is not for API version 2, and of one whose block quota has expired",
@@ -62,14 +63,14 @@ class Options:
         aggr: one row for each name and address; false gives one for each span of time as well.
         max_calls: questions that one netblock may cost in a poll when answers are `limited`.
         deadline: seconds for one answer.
-        max_bytes: of one answer; more of it counts as `limited`.
+        max_bytes: of one answer; one that is longer is asked for in halves as well.
     """
 
     limit: Annotated[int, Field(ge=0)] = 0
     aggr: bool = True
     max_calls: Annotated[int, Field(ge=1)] = 256
     deadline: Annotated[float, Field(gt=0)] = 120.0
-    max_bytes: Annotated[int, Field(ge=1)] = 128 * 1024 * 1024
+    max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
 
 
 def build(settings: SourceSettings, options: Options, http: Client, now: Clock) -> Provider:
@@ -84,8 +85,12 @@ def build(settings: SourceSettings, options: Options, http: Client, now: Clock) 
     return _Dnsdb(base, access.key(settings, "X-API-Key"), options, http, now)
 
 
-_Piece: TypeAlias = Generator[Batch, None, End | None]
-"""Batches of one answer, and how it ended; None when there is more than it could hold."""
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """How one answer ended, and whether the halves of what was asked would bring more."""
+
+    end: End
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +104,35 @@ class _Dnsdb:
 
     def ask(self, question: Question) -> Iterator[Batch]:
         """Ask for the netblock; where an answer is cut short, for its halves."""
-        pieces, parts, calls = [question.netblock], list[Part](), 0
-        while pieces and calls < self.options.max_calls and not pointless(parts):
+        pieces = [question.netblock]
+        asked: list[Part] = []
+        parts: list[Part] = []  # those of them that were not asked again in halves
+        while pieces and len(asked) < self.options.max_calls and not pointless(asked):
             piece = pieces.pop()
-            calls += 1
-            end = yield from self._ask_piece(piece, question.since)
-            if end is None and piece.size > 1:
+            answered = yield from self._ask_piece(piece, question.since)
+            asked.append(Part(str(piece), answered.end))
+            if answered.more and piece.size > 1 and not pointless(asked):
                 pieces += _halves(piece)
             else:
-                parts.append(Part(str(piece), end or _FULL))
-        if calls == self.options.max_calls:
+                parts.append(asked[-1])
+        if len(asked) == self.options.max_calls:
             parts += [Part(str(piece), _TOO_DEAR) for piece in pieces]
             pieces = []
-        yield Batch(end=together(parts, len(parts) + len(pieces), "parts", some=calls > len(parts)))
+        some = any(part.end.outcome is Outcome.PARTIAL for part in asked)
+        yield Batch(end=together(parts, len(parts) + len(pieces), "parts", some=some))
 
-    def _ask_piece(self, piece: Netblock, since: datetime | None) -> _Piece:
+    def _ask_piece(self, piece: Netblock, since: datetime | None) -> Generator[Batch, None, _Answered]:
         show = discreetly(self.credentials)
         rows = Rows(piece, self.now(), show)
         saf = _Saf(rows, show)
         try:
             with self._get(piece, since) as answer:
                 yield from saf.read(answer.lines())
-            end = saf.end()
-        except AnswerTooBig as err:
-            end = None if piece.size > 1 else after_fault(err, rows.understood)
+            answered = saf.answered()
         except SourceError as err:
-            end = saf.end() if saf.ended else self._after(err, rows.understood)
+            answered = saf.answered() if saf.ended else self._after(err, rows.understood)
         yield rows.batch()
-        return end
+        return answered
 
     def _get(self, piece: Netblock, since: datetime | None) -> AbstractContextManager[Answer]:
         params = {"limit": str(self.options.limit), "aggr": "t" if self.options.aggr else "f", "swclient": "feedsvc"}
@@ -141,10 +147,12 @@ class _Dnsdb:
             max_bytes=self.options.max_bytes,
         )
 
-    def _after(self, err: SourceError, understood: int) -> End:
+    def _after(self, err: SourceError, understood: int) -> _Answered:
         end = after_fault(err, understood)
         hint = _HINTS.get(err.status or 0) if isinstance(err, HttpError) else None
-        return end if hint is None else replace(end, reason=f"{end.reason}; {hint}", retry_after=_stay(err, self.now()))
+        if hint is not None:
+            end = replace(end, reason=f"{end.reason}; {hint}", retry_after=_stay(err, self.now()))
+        return _Answered(end, more=isinstance(err, AnswerTooBig))
 
 
 _FULL = End(Outcome.PARTIAL, "has more names than the key may fetch at once")
@@ -203,28 +211,35 @@ class _Saf:
             if self._rows.full:
                 yield self._rows.batch()
 
-    def end(self) -> End | None:
-        """How the answer ended; None when it was limited."""
+    def answered(self) -> _Answered:
+        """How the answer ended."""
         understood = self._rows.understood
         if self._fault:
-            return broken(f"the answer breaks the protocol: {self._fault}", understood)
+            return _Answered(broken(f"the answer breaks the protocol: {self._fault}", understood))
         if not self.ended:
-            return broken("the answer was cut off: its last line (SAF) did not come", understood)
+            return _Answered(broken("the answer was cut off: its last line (SAF) did not come", understood))
         if self._cond == "failed":
-            return broken(f"the server could not finish: {self._msg or 'it does not say why'}", understood)
-        return None if self._cond == "limited" else self._rows.end()
+            return _Answered(broken(f"the server could not finish: {self._msg or 'it does not say why'}", understood))
+        return _Answered(_FULL, more=True) if self._cond == "limited" else _Answered(self._rows.end())
 
     def _read(self, line: bytes) -> None:
-        try:
-            frame = self._decoder.decode(line)
-        except (ValueError, RecursionError):  # as in Rows
+        frame = self._unframed(line)
+        if frame is None:
             self._rows.refuse(NOT_SAF, line)
             self._fault = self._fault or NOT_SAF
             return
         self._step(frame)
         row = bytes(frame.obj)
-        if row not in (b"", b"null"):  # an empty object keeps the connection alive, no more
+        if row not in (b"", b"null"):
             self._rows.feed(row)
+
+    def _unframed(self, line: bytes) -> _Line | None:
+        try:
+            frame = self._decoder.decode(line)
+        except (ValueError, RecursionError):  # as in Rows
+            return None
+        # An empty object keeps the connection alive; one that merely lacks all of SAF would be a row lost.
+        return frame if frame != _Line() or _KEEPALIVE.fullmatch(line) else None
 
     def _step(self, frame: _Line) -> None:
         if self.ended:

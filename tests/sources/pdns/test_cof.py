@@ -148,6 +148,14 @@ def test_one_address_that_breaks_makes_the_netblock_partial_and_moves_no_mark(ht
     assert SEEN in heard.names
 
 
+def test_a_server_that_answers_without_end_is_given_up_after_three_addresses(http: Client, server: CofServer) -> None:
+    server.fault = faults.endless(THREE)
+    heard = poll(http, server.url, Options(max_bytes=10_000, concurrency=1), NETBLOCK)
+    assert len(server.calls) == 3
+    assert heard.end.outcome is Outcome.PARTIAL
+    assert heard.end.trouble
+
+
 def test_a_fault_that_passes_is_not_noticed(http: Client, server: CofServer) -> None:
     server.faults = [faults.status(503), faults.status(502)]
     assert poll(http, server.url).end.outcome is Outcome.COMPLETE

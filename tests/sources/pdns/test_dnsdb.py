@@ -28,6 +28,7 @@ from tests.standins.server import Reply, refused_url
 
 SEEN = "k3xq.example.net"
 THREE = b"".join(json.dumps({"obj": row(f"n{n}.example.net", "198.51.100.7")}).encode() + b"\n" for n in range(3))
+ONE = json.dumps({"obj": row(SEEN, "198.51.100.7")}).encode()
 BEGIN, END = b'{"cond":"begin"}\n', b'{"cond":"succeeded"}\n'
 
 
@@ -160,6 +161,20 @@ def test_an_answer_that_is_too_big_is_asked_for_in_halves_too(http: Client, serv
     assert len(server.calls) > 1
 
 
+def test_a_server_that_answers_every_half_without_end_is_given_up(http: Client, server: DnsdbServer) -> None:
+    server.fault = faults.endless(ONE + b"\n")
+    heard = poll(http, server.url, Options(max_bytes=10_000))
+    assert server.asked == ["198.51.100.0,24", "198.51.100.0,25", "198.51.100.0,26"]
+    assert heard.end.outcome is Outcome.PARTIAL
+    assert "over 10,000 bytes (0 of 3 parts answered in full)" in heard.end.reason
+    assert heard.end.trouble
+
+
+def test_an_endless_answer_of_nothing_useful_has_failed(http: Client, server: DnsdbServer) -> None:
+    server.fault = faults.endless(b"{}\n")
+    assert poll(http, server.url, Options(max_bytes=10_000)).end.outcome is Outcome.FAILED
+
+
 def sample(name: str) -> bytes:
     return (DATA / "dnsdb" / f"{name}.saf.ndjson").read_bytes()
 
@@ -171,6 +186,11 @@ def sample(name: str) -> bytes:
         (BEGIN + b"{}\n" + THREE + b"{}\n\r\n" + END, Outcome.COMPLETE, ""),
         (BEGIN + b'{"cond":null,"obj":null}\n' + THREE + END.strip(), Outcome.COMPLETE, ""),
         (sample("keepalives"), Outcome.COMPLETE, ""),
+        (
+            BEGIN + b'{"rrname":"k3xq.example.net","rrtype":"A","rdata":"198.51.100.7"}\n' + END,
+            Outcome.FAILED,
+            "not a line of SAF",
+        ),
         (sample("truncated"), Outcome.PARTIAL, "its last line (SAF) did not come"),
         (BEGIN, Outcome.FAILED, "its last line (SAF) did not come"),
         (b"", Outcome.FAILED, "its last line (SAF) did not come"),
@@ -306,9 +326,8 @@ def test_options_that_cannot_be_are_faults_by_key(given: dict[str, object]) -> N
     assert list(caught.value.messages) == list(given)
 
 
-ONE = json.dumps({"obj": row(SEEN, "198.51.100.7")}).encode()
 LINE = st.sampled_from(
-    [ONE, BEGIN, END, b"{}", b'{"cond":"limited"}', b'{"obj":[]}', b'{"obj":1,"cond":"failed"}', b"[" * 9999]
+    [ONE, BEGIN, END, b"{}", b'{"cond":"limited"}', b'{"obj":[]}', b'{"x":1}', b'{"obj":1,"cond":"failed"}', b"[" * 9999]
 )
 
 
@@ -318,8 +337,7 @@ def test_no_frame_raises_and_none_but_a_whole_one_is_complete(lines: list[bytes]
     frame = dnsdb._Saf(rows, shown)
     heard = gather([*frame.read(line.strip() + b"\n" for line in lines), rows.batch()])
     assert len(heard.observations) == lines.count(ONE)
-    end = frame.end()
-    if end is not None and end.outcome is Outcome.COMPLETE:
+    if frame.answered().end.outcome is Outcome.COMPLETE:
         kept = [line for line in lines if line.strip()]
         assert kept[-1] == END
-        assert not {b'{"cond":"limited"}', b'{"obj":1,"cond":"failed"}', b"[" * 9999} & set(kept)
+        assert not {b'{"cond":"limited"}', b'{"obj":1,"cond":"failed"}', b'{"x":1}', b"[" * 9999} & set(kept)
