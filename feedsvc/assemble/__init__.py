@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from feedsvc.config import Settings
 from feedsvc.errors import ConfigError, Fault, UsageError
 from feedsvc.watches import rules
 from feedsvc.watches.match import Matcher
+from feedsvc.watches.references import unknown_watches
 
 if TYPE_CHECKING:
     from feedsvc.model import Watch
@@ -44,15 +45,19 @@ def watches(loaded: Settings, only: str = "") -> tuple[Watch, ...]:
         ConfigError: with every fault of every file.
         UsageError: there is no rule of that name.
     """
-    found = rules.load_rules(loaded.rules)
-    if only and only not in {watch.id for watch in found}:
-        raise UsageError(f"there is no rule {only!r}; there are: {', '.join(watch.id for watch in found)}")
-    return tuple(watch for watch in found if only in {"", watch.id})
+    return _only({watch.id: watch for watch in rules.load_rules(loaded.rules)}, only)
+
+
+def _only(found: Mapping[str, Watch], only: str) -> tuple[Watch, ...]:
+    if only and only not in found:
+        raise UsageError(f"there is no rule {only!r}; there are: {', '.join(found)}")
+    return (found[only],) if only else tuple(found.values())
 
 
 def check(file: Path) -> list[Fault]:
     """Every fault of configuration, rules and plug-in settings, in order of files and lines."""
     folder = file.parent / "rules"
+    loaded = None
     try:
         loaded, of_config = config.examine(file, os.environ)
     except ConfigError as err:
@@ -63,10 +68,10 @@ def check(file: Path) -> list[Fault]:
         folder = loaded.rules
         faults = [*of_config, *building.faults(loaded)]
     try:
-        rules.load_rules(folder)
+        found = rules.load_rules(folder)
     except ConfigError as err:
-        faults += err.faults
-    return sorted(faults)
+        return sorted([*faults, *err.faults])
+    return sorted([*faults, *(unknown_watches(loaded, found) if loaded else ())])
 
 
 @contextmanager
@@ -81,7 +86,7 @@ def parts(
     """Ready parts for this thread, closed at the end of the block.
 
     Args:
-        watch: this rule alone.
+        watch: ask providers about the netblocks of this rule alone; what comes is matched by all rules.
         read_only: nothing will be polled or written; no source is built.
         stop: set by whoever wants the work to end.
 
@@ -92,14 +97,16 @@ def parts(
     from feedsvc.history import open_history
     from feedsvc.pipeline.parts import Parts, silent
 
-    found = _all_or_none(loaded, watch)
+    matcher = Matcher(_all_or_none(loaded))
+    asked = _only(matcher.watches, watch)
     with ExitStack() as stack:
         history = open_history(loaded.state, read_only=read_only)
         stack.callback(history.close)
         collections = building.collections(loaded, history, keep=not read_only)
         yield Parts(
             history=history,
-            matcher=Matcher(found),
+            matcher=matcher,
+            asked=tuple(dict.fromkeys(block for one in asked for block in one.netblocks)),
             sources=() if read_only else building.sources(loaded, stack),
             source_names=tuple(one.name for one in loaded.sources),
             collections=collections,
@@ -112,13 +119,14 @@ def parts(
         )
 
 
-def _all_or_none(loaded: Settings, watch: str) -> tuple[Watch, ...]:
+def _all_or_none(loaded: Settings) -> tuple[Watch, ...]:
     """The watches, once plug-in settings and rules are known to be right; else every fault of both."""
     faults = building.faults(loaded)
     try:
-        found = watches(loaded, watch)
+        found = rules.load_rules(loaded.rules)
     except ConfigError as err:
         raise ConfigError([*faults, *err.faults]) from err
+    faults += unknown_watches(loaded, found)
     if faults:
         raise ConfigError(faults)
     return found

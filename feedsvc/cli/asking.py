@@ -31,11 +31,14 @@ def diff(
     from feedsvc import assemble
     from feedsvc.pipeline import reading
     from feedsvc.publish import delta_text
+    from feedsvc.publish.delta import of_watch
 
     settings = assemble.settings(context.obj)
     day, start, end = assemble.day(settings, date)
     with assemble.parts(settings, watch=watch, read_only=True) as parts:
         delta = reading.day(parts, day.isoformat(), start, end)
+    if watch:
+        delta = of_watch(delta, watch)
     if as_json or form is Format.JSON:
         print(printing.json_text(delta_text.as_json(delta, "date")))
     elif form is Format.MD:
@@ -59,7 +62,7 @@ def explain(
 
     settings = assemble.settings(context.obj)
     with assemble.parts(settings, watch=watch, read_only=True) as parts:
-        explanation = reading.explain(parts, name)
+        explanation = reading.explain(parts, name, watch)
     print(printing.json_text(showing.explanation_json(explanation)) if as_json else showing.explanation_text(explanation))
 
 

@@ -13,7 +13,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def run(
     context: typer.Context,
-    watch: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    watch: Annotated[str, typer.Option(help="Ask about this rule's netblocks alone.")] = "",
     source: Annotated[str, typer.Option(help="Only this source.")] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -22,6 +22,7 @@ def run(
     from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.assemble.stopping import ending
     from feedsvc.publish import delta_text
+    from feedsvc.publish.delta import of_watch
 
     log_to_stderr()
     settings = assemble.settings(context.obj)
@@ -31,10 +32,11 @@ def run(
         assemble.parts(settings, watch=watch, progress=progress, stop=stop) as parts,
     ):
         result = pipeline.run(parts, assemble.chosen(parts.sources, source))
+    delta = of_watch(result.delta, watch) if watch else result.delta
     if as_json:
-        print(printing.json_text(delta_text.as_json(result.delta, "run")))
+        print(printing.json_text(delta_text.as_json(delta, "run")))
     else:
-        print(delta_text.as_text(result.delta, settings.timezone))
+        print(delta_text.as_text(delta, settings.timezone))
     for name, reason in result.exported.held:
         typer.echo(f"feedsvc: export {name} is held: {reason}", err=True)
     if not result.clean:

@@ -11,6 +11,7 @@ from feedsvc.clock import Clock, utc_now
 from feedsvc.config import ExportSettings, Limits, Producer
 from feedsvc.history.port import History
 from feedsvc.model import Collection, Watch
+from feedsvc.names import Netblock
 from feedsvc.publish.port import BlockListFormat
 from feedsvc.sources.port import Source
 from feedsvc.watches.match import Matcher
@@ -38,6 +39,7 @@ class Parts:
 
     Attributes:
         history: belongs to this thread.
+        asked: the netblocks that providers are asked about; logs are always read for those of all watches.
         sources: those to read; none for a reader of history.
         source_names: all that are configured, read by this run or not.
         stop: set when the process was asked to end; a run ends after the batch at hand.
@@ -45,6 +47,7 @@ class Parts:
 
     history: History
     matcher: Matcher
+    asked: tuple[Netblock, ...]
     sources: tuple[Source, ...]
     source_names: tuple[str, ...]
     collections: tuple[Collection, ...]

@@ -17,6 +17,7 @@ from feedsvc import clock
 from feedsvc.errors import Busy, SourceError
 from feedsvc.judge import policy
 from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome
+from feedsvc.names import Netblock
 from feedsvc.pipeline.absorbing import absorb
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources.port import Source
@@ -71,7 +72,7 @@ def _read(parts: Parts, source: Source, run: Run, now: datetime) -> tuple[list[C
             parts.history.facts.refuse(run.id, source.name, batch.refused)
         refused += batch.refused
         ends += [batch.end] if batch.end else []
-        parts.progress(f"{source.name}: {len(ends)} of {len(parts.matcher.netblocks)} netblocks")
+        parts.progress(f"{source.name}: {len(ends)} of {len(_netblocks(parts, source))} netblocks")
     return changes, ends, refused
 
 
@@ -82,7 +83,7 @@ def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
         yield Batch(end=away)
         return
     try:
-        for batch in source.read(parts.matcher.netblocks, parts.history.facts.cursors(source.name), now):
+        for batch in source.read(_netblocks(parts, source), parts.history.facts.cursors(source.name), now):
             yield batch
             if parts.stop.is_set():
                 yield Batch(end=End(Outcome.PARTIAL, "stopped: the process was asked to end"))
@@ -92,6 +93,11 @@ def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
     except Exception as err:
         log.exception("source.broke", source=source.name)
         yield Batch(end=End(Outcome.FAILED, f"broke with {type(err).__name__}; the log has the trace"))
+
+
+def _netblocks(parts: Parts, source: Source) -> tuple[Netblock, ...]:
+    # A log is read once: a line that was passed over for one watch is lost for all.
+    return parts.asked if source.kind == "pdns" else parts.matcher.netblocks
 
 
 def _stay_away(parts: Parts, source: Source, now: datetime) -> End | None:

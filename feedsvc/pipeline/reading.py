@@ -37,22 +37,26 @@ class Explanation:
     exports: tuple[str, ...]
 
 
-def explain(parts: Parts, text: str) -> Explanation:
-    """Gather what history, the gate and the outputs know of a name, however it is spelt."""
+def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
+    """Gather what history, the gate and the outputs know of a name, however it is spelt.
+
+    Args:
+        watch: leave out what other watches made of it.
+    """
     try:
         name = parse_name(text)
     except NameRefused:
         verdict = publishable(text)
         return Explanation(text, verdict, (), (), (), (), (f"publishable: {verdict.reason}",), (), ())
     verdict = publishable(name)
-    findings = parts.history.findings.named(name)
+    findings = tuple(one for one in parts.history.findings.named(name) if watch in {"", one.watch})
     out = [one for one in findings if one.status is Status.PUBLISHED]
     return Explanation(
         name=name,
         verdict=verdict,
         findings=findings,
         evidence=parts.history.facts.evidence(name),
-        decisions=parts.history.findings.decisions(name),
+        decisions=tuple(one for one in parts.history.findings.decisions(name) if watch in {"", one.watch}),
         clients=parts.history.facts.sightings(name),
         lists=() if verdict else (f"publishable: {verdict.reason}",),
         collections=tuple(

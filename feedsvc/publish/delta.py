@@ -54,6 +54,21 @@ def delta(
     )
 
 
+def of_watch(whole: Delta, watch: str) -> Delta:
+    """The part of a delta that one watch found; sources are those of the whole."""
+
+    def found(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        return tuple(one for one in findings if one.watch == watch)
+
+    return dataclasses.replace(
+        whole,
+        added=found(whole.added),
+        published=found(whole.published),
+        held=found(whole.held),
+        removed=found(whole.removed),
+    )
+
+
 def _key(decision: Decision) -> Key:
     return decision.watch, decision.name
 

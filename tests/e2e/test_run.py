@@ -183,3 +183,28 @@ def test_status_names_each_source_with_its_outcome_and_next_run(site: Site) -> N
     assert (source["name"], source["kind"], source["outcome"]) == ("pdns", "pdns", "complete")
     assert source["next_run"] > source["last_run"]
     assert [one["name"] for one in told["exports"]] == ["callbacks.rpz", "domains.txt", "hosts.txt"]
+
+
+def test_a_run_for_one_rule_takes_no_name_from_another(site: Site, server: CofServer) -> None:
+    other = {"id": "other", "title": "o", "netblocks": ["198.51.100.0/28", "203.0.113.0/30"], "publish": "auto"}
+    (site.folder / "rules" / "other.yaml").write_text(json.dumps(other))
+    site.run("run")
+    asked = len(server.calls)
+    second_day(server)
+
+    shown = site.json("run", "--watch", "jar-callbacks")
+
+    assert len(server.calls) - asked == 16
+    assert {one["watch"] for one in shown["added"]} == {"jar-callbacks"}
+    watches = {one["watch"] for one in site.json("explain", "k3xq.example.net")["findings"]}
+    assert watches == {"jar-callbacks", "other"}
+    assert site.json("run", "--watch", "other")["added"] == []
+    assert "jar-callbacks, other" in site.fails("run", "--watch", "nosuch")
+    assert "pdns" in site.fails("run", "--source", "nosuch")
+
+
+def test_a_list_for_a_rule_that_is_not_there_is_a_fault(site: Site) -> None:
+    site.extra = '[[export]]\nname = "x.txt"\nformat = "domains"\nwatches = ["jar-calbacks"]\n'
+    site.write()
+    assert "did you mean 'jar-callbacks'" in site.run("check", code=2)
+    assert "jar-calbacks" in site.fails("run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feedsvc.model import Decision, Delta, Finding, Status
-from feedsvc.publish.delta import delta
+from feedsvc.publish.delta import delta, of_watch
 from tests.publish.making import decision, finding
 
 S = Status
@@ -91,3 +91,9 @@ def test_the_delta_of_a_past_day_does_not_change_with_later_ones() -> None:
 def test_a_decision_without_its_finding_is_never_passed_over() -> None:
     with pytest.raises(KeyError):
         gathered(decision("unknown.example.net", "find", None, S.CANDIDATE))
+
+
+def test_the_part_of_one_watch_leaves_out_what_others_found() -> None:
+    whole = gathered(decision("a.example.net", "publish", S.APPROVED, S.PUBLISHED))
+    assert of_watch(whole, "jar-callbacks") == whole
+    assert of_watch(whole, "other") == Delta("2026-11-24")
