@@ -9,11 +9,12 @@ from feedsvc import assemble, clock
 from feedsvc.config import Settings
 from feedsvc.http import Client
 from feedsvc.pipeline import exporting
+from feedsvc.pipeline.parts import Progress, silent
 from feedsvc.taxii.verifying import Verifier
 
 
 @contextmanager
-def verifier(loaded: Settings, url: str = "") -> Iterator[Verifier]:
+def verifier(loaded: Settings, url: str = "", progress: Progress = silent) -> Iterator[Verifier]:
     """A reader of our own feed.
 
     Args:
@@ -27,6 +28,7 @@ def verifier(loaded: Settings, url: str = "") -> Iterator[Verifier]:
             url=(url or loaded.http.public_url or _listening(loaded)).rstrip("/"),
             client=client,
             clock=clock.utc_now,
+            progress=progress,
         )
 
 

@@ -82,7 +82,7 @@ def verify(context: typer.Context, as_json: JsonOption = False) -> None:
     from feedsvc.taxii.verifying import verify as compare
 
     log_to_stderr()
-    with verifier(assemble.settings(context.obj)) as ready:
+    with printing.progress() as progress, verifier(assemble.settings(context.obj), progress=progress) as ready:
         report = compare(ready)
     print(printing.json_text(report.as_json()) if as_json else report.as_text())
     if not report.clean:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ class Verifier:
     Attributes:
         url: of our own server, without a slash at the end.
         exports: how each configured list stands by history.
+        progress: is told what is being read.
     """
 
     history: History
@@ -48,6 +49,7 @@ class Verifier:
     url: str
     client: Client
     clock: Clock
+    progress: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ _Checked = tuple[tuple[str, int], list[Difference]]
 
 def _collection(verifier: Verifier, collection: Collection, token: str) -> _Checked:
     where = f"collection {collection.alias}"
+    verifier.progress(f"reading {where}")
     expected = _expected(verifier.history, collection)
     try:
         found = _fetch(verifier.url, collection, token)
@@ -166,6 +169,7 @@ def _fetch(url: str, collection: Collection, token: str) -> dict[Version, object
 
 def _list(verifier: Verifier, state: ExportState, token: str) -> _Checked:
     where = f"export {state.name}"
+    verifier.progress(f"reading {where}")
     try:
         with verifier.client.get(
             f"{verifier.url}/exports/{state.name}", credentials=basic(LOGIN, token, "verify")
