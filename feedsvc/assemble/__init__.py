@@ -99,6 +99,7 @@ def parts(
 
     matcher = Matcher(_all_or_none(loaded))
     asked = _only(matcher.watches, watch)
+    stop = stop or threading.Event()
     with ExitStack() as stack:
         history = open_history(loaded.state, read_only=read_only)
         stack.callback(history.close)
@@ -107,14 +108,14 @@ def parts(
             history=history,
             matcher=matcher,
             asked=tuple(dict.fromkeys(block for one in asked for block in one.netblocks)),
-            sources=() if read_only else building.sources(loaded, stack),
+            sources=() if read_only else building.sources(loaded, stack, stop),
             source_names=tuple(one.name for one in loaded.sources),
             collections=collections,
             exports=building.exports(loaded),
             exports_dir=loaded.exports_dir,
             producer=loaded.producer,
             limits=loaded.limits,
-            stop=stop or threading.Event(),
+            stop=stop,
             progress=progress or silent,
         )
 

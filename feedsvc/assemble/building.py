@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -26,22 +27,23 @@ Built = TypeVar("Built")
 def faults(loaded: Settings) -> list[Fault]:
     """What is wrong with the plug-ins that the settings ask for: unknown ones, and each of their keys at fault."""
     with ExitStack() as stack:
-        client = _client(loaded, stack)
+        client = _client(loaded, stack, threading.Event())
         _, of_sources = _build(loaded.sources, lambda one: _source(one, client))
         _, of_exports = _build(loaded.exports, _format)
     return [*of_sources, *of_exports]
 
 
-def sources(loaded: Settings, stack: ExitStack) -> tuple[Source, ...]:
+def sources(loaded: Settings, stack: ExitStack, stop: threading.Event) -> tuple[Source, ...]:
     """Every configured source, ready to be read.
 
     Args:
         stack: closes their connections.
+        stop: whoever waits for an answer gives up when it is set.
 
     Raises:
         ConfigError: with every fault of their settings.
     """
-    client = _client(loaded, stack)
+    client = _client(loaded, stack, stop)
     return _all_right(*_build(loaded.sources, lambda one: _source(one, client)))
 
 
@@ -84,10 +86,10 @@ def _collection(one: CollectionSettings, number: str) -> Collection:
     )
 
 
-def _client(loaded: Settings, stack: ExitStack) -> Client:
+def _client(loaded: Settings, stack: ExitStack, stop: threading.Event) -> Client:
     from feedsvc.http import Client
 
-    return stack.enter_context(Client(contact=loaded.producer.contact))
+    return stack.enter_context(Client(contact=loaded.producer.contact, stopping=stop.is_set))
 
 
 def _source(one: SourceSettings, client: Client) -> Source:
