@@ -166,6 +166,9 @@ class _Poll:
         if position.rest == file.stamp:
             self._pass_by(file, scope)
             return True
+        if not position.offset and not position.rest:
+            yield from self._begin(file, scope)
+            return True
         try:
             kinship = identity.kinship(file, position)
         except SourceError as err:
@@ -218,7 +221,10 @@ class _Poll:
                 yield from self._read(file, scope, position, copy=True)
             if kinship is not Kinship.OTHER:
                 return  # a copy that is still short of what was read waits until it is not
-        yield from self._begin(file)
+        scope = f"{Path(file.path).name}@{file.inode}"
+        while scope in self._known:
+            scope += "+"
+        yield from self._begin(file, scope)
 
     def _kinship_at_a_glance(self, file: Found, position: Position) -> Kinship:
         """For one of many: what cannot be read is kin to nothing, and told when it is to be read for itself."""
@@ -229,25 +235,31 @@ class _Poll:
 
     # -- reading it ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, file: Found) -> Generator[Batch, None, None]:
+    def _begin(self, file: Found, scope: str) -> Generator[Batch, None, None]:
         """Read a new log from its beginning, as soon as its first line is there."""
-        scope = f"{Path(file.path).name}@{file.inode}"
-        while scope in self._known:
-            scope += "+"
+        # A log that was truncated under its writer goes on without the header that it once had: that must not be forgotten.
+        former = next((position for position in self._before.values() if position.inode == file.inode), None)
         try:
-            start = self._start_of(file)
+            named = self._named(file, former)
         except LogDamaged as err:
             # Not even a first line can be read. It is remembered, to spoil this poll and not every one.
             self._account.damages.append(str(err))
             self._keep(scope, replace(identity.nothing_of(file), rest=file.stamp, damage=str(err)))
+            return
         except (SourceError, PluginError) as err:
             self._account.faults.append(str(err))
+            return
+        self._account.looked_into += 1
+        name = named.name if named else former.format if former else ""
+        state = former.state if former and former.format == name else ""
+        start = replace(identity.nothing_of(file), format=name, state=state)
+        if named is None:
+            self._keep(scope, start)
         else:
-            self._account.looked_into += 1
-            if start is not None:
-                yield from self._read(file, scope, start)
+            yield from self._read(file, scope, start)
 
-    def _start_of(self, file: Found) -> Position | None:
+    def _named(self, file: Found, former: Position | None) -> NamedFormat | None:
+        """The format of a new log; None while not even its first line is there."""
         log = identity.open_found(file)
         if log is None:
             return None
@@ -255,18 +267,11 @@ class _Poll:
             head, _ = peek(log.blocks())
             if not head or (b"\n" not in head and len(head) < HEAD and not self._is_whole(log, file)):
                 return None
-        # A log that was truncated under its writer goes on without the header that it once had.
-        former = next((position for position in self._before.values() if position.inode == file.inode), None)
-        named = self._choose(head, former)
-        state = former.state if former is not None and former.format == named.name else ""
-        return replace(identity.nothing_of(file), format=named.name, state=state)
-
-    def _choose(self, head: bytes, former: Position | None) -> NamedFormat:
         try:
             return self._formats.by_head(head)
-        except SourceError:
-            if former is None:
-                raise
+        except SourceError as err:
+            if former is None or not former.format:
+                raise SourceError(f"{file.path}: {err}", permanent=True) from err
             return self._formats.by_name(former.format)
 
     def _read(self, file: Found, scope: str, position: Position, *, copy: bool = False) -> Generator[Batch, None, None]:
@@ -302,9 +307,9 @@ class _Poll:
         return file.path if file.inode in self._matched else position.path
 
     def _keep(self, scope: str, position: Position) -> None:
-        """Move a cursor, if it moves at all."""
+        """Move a cursor, if it moves at all and has anything to remember."""
         self._known[scope] = position
-        if (position.offset or position.rest) and position != self._before.get(scope):
+        if (position.offset or position.rest or position.state) and position != self._before.get(scope):
             self._tally.move(scope, position.text())
 
     def _forget_gone(self) -> None:

@@ -1,0 +1,73 @@
+"""What log records say: the names on the way to an address, and samples that are safe to show."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedsvc.names import NetblockMap, parse_address, parse_name, parse_netblock
+from feedsvc.sources.port import BadLine, LogRecord
+from feedsvc.sources.records import MAX_WAY, Refusals, Tally, inside, is_name, observations, printable, way
+
+NETBLOCKS = NetblockMap([parse_netblock("198.51.100.0/24"), parse_netblock("2001:db8:77::/48")])
+
+
+def record(
+    *answers: str, rrname: str = "a.example.net", chain: tuple[str, ...] = (), client: str | None = None
+) -> LogRecord:
+    return LogRecord(1793491200.9, client, rrname, "A", tuple(map(parse_address, answers)), chain, 0)
+
+
+def test_only_addresses_inside_count_and_each_once() -> None:
+    found = inside(record("198.51.100.1", "198.51.101.1", "2001:db8:77::1", "198.51.100.1"), NETBLOCKS)
+    assert [str(address) for address in found] == ["198.51.100.1", "2001:db8:77::1"]
+
+
+def test_each_name_on_the_way_is_observed_with_what_follows_it() -> None:
+    found = list(observations(record(chain=("b.example.com", "c.example.com")), parse_address("2001:db8:77::1")))
+    assert [(one.rrname, one.rrtype, one.rdata, one.chain, one.time_first, one.count) for one in found] == [
+        ("a.example.net", "AAAA", "2001:db8:77::1", ("b.example.com", "c.example.com"), 1793491200, 1),
+        ("b.example.com", "AAAA", "2001:db8:77::1", ("c.example.com",), 1793491200, 1),
+        ("c.example.com", "AAAA", "2001:db8:77::1", (), 1793491200, 1),
+    ]
+
+
+@pytest.mark.parametrize("text", ["198.51.100.1", "2001:db8:77::1", "::ffff:198.51.100.1"])
+def test_an_address_is_no_name(text: str) -> None:
+    name = parse_name(text)
+    assert not is_name(name)
+    assert way(record(rrname="a.example.net", chain=(name, "c.example.com"))) == ("a.example.net", "c.example.com")
+
+
+def test_the_way_has_an_end() -> None:
+    chain = tuple(f"n{number}.example.com" for number in range(100))
+    assert way(record(chain=chain)) == ("a.example.net", *chain)[:MAX_WAY]
+
+
+@given(st.binary())
+def test_samples_are_printable_ascii_on_one_line(sample: bytes) -> None:
+    shown = printable(sample)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert shown.encode().decode("unicode_escape").encode("latin-1") == sample
+
+
+def test_refusals_of_one_reason_add_up_and_the_first_sample_stays() -> None:
+    refusals = Refusals()
+    for sample in (b"first", b"second", b"x" * 300):
+        refusals.add(BadLine(0, "reason", sample))
+    refusals.add(BadLine(0, "another", b"x" * 300))
+    assert [(one.reason, one.count, len(one.sample)) for one in refusals.all()] == [("reason", 3, 5), ("another", 1, 200)]
+
+
+def test_a_tally_starts_anew_after_each_batch() -> None:
+    tally = Tally("zeek", NETBLOCKS)
+    tally.add(record("198.51.100.1", client="10.0.0.1"))
+    tally.add(BadLine(0, "reason", b"x"))
+    tally.move("log", "position")
+    assert len(tally) == 2
+    batch = tally.batch()
+    assert (len(batch.observations), len(batch.sightings), len(batch.refused), len(batch.cursors)) == (1, 1, 1, 1)
+    again = tally.batch()
+    assert (again.observations, again.sightings, again.refused, again.cursors) == ((), (), (), ())
