@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 Spelling = Callable[[float], object]
 Writer = Callable[[Iterable["Exchange"]], bytes]
@@ -179,3 +180,20 @@ def traffic(seed: int, size: int) -> list[Exchange]:
         )
         for second, one in enumerate(made)
     ]
+
+
+def hit(name: str, second: int = 0, client: str = "10.0.0.1", chain: tuple[str, ...] = ()) -> Exchange:
+    """`NAME.example.net` leads to 198.51.100.7."""
+    query = f"{name}.example.net"
+    return Exchange(query, "A", (*chain, "198.51.100.7"), ("198.51.100.7",), chain, client, int(START) + second)
+
+
+def line(name: str, second: int = 0) -> bytes:
+    """The same as a line of a TSV log."""
+    return tsv_line(hit(name, second))
+
+
+def append(path: Path, data: bytes) -> None:
+    """Write as a daemon does that has the file open."""
+    with path.open("ab") as out:
+        out.write(data)

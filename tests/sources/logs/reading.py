@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from feedsvc.model import Batch, Cursor, End, Outcome, Refused
@@ -14,6 +14,9 @@ from feedsvc.sources.following import LogSource
 from feedsvc.sources.logs import Formats
 from tests.sources.logs import making
 from tests.sources.logs.making import Exchange
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+"""A moment at which every file of a test has been at rest for long."""
 
 NETBLOCKS = [parse_netblock(text) for text in making.NETBLOCKS]
 
@@ -93,4 +96,18 @@ def expected(log: list[Exchange]) -> Counter[tuple[str, str, tuple[str, ...]]]:
         for address in one.inside:
             for position, name in enumerate(path):
                 found[name, address, path[position + 1 :]] += 1
+    return found
+
+
+def once(*names: str) -> dict[str, int]:
+    """What `Reader.names` says of names under example.net that were each read once."""
+    return {f"{name}.example.net": 1 for name in names}
+
+
+def sightings(log: list[Exchange]) -> Counter[tuple[str, str]]:
+    """How often they make anybody sight each (name, client) who reads each of them once."""
+    found: Counter[tuple[str, str]] = Counter()
+    for one in log:
+        if one.inside:
+            found.update({(name, one.client): 1 for name in {one.query, *one.chain}})
     return found
