@@ -2,7 +2,7 @@
 
 An instance belongs to one thread. Everything that writes must stand inside `with history.transaction():`; cursor, facts and
 decisions that belong together stand in one block, so that they are stored together or not at all (design §6.2). Blocks do
-not nest. Reading needs no block; inside one it sees what the block wrote.
+not nest. Who writes outside of one gets a `HistoryError`. Reading needs no block; inside one it sees what the block wrote.
 
 Times go in and come out as aware UTC datetimes; `date_added` alone is a number of microseconds since 1970, because TAXII
 2.1 §3.3 sorts by it and clients compare it as text.
@@ -52,12 +52,19 @@ class Runs(Protocol):
     def begin(self, job: str, window: datetime, now: datetime) -> Run | None:
         """Open a row for this window of this job; None when the window has one already: somebody else did it.
 
-        Rows of the job that were never ended are closed first as `failed: interrupted`: call it inside `claim`.
+        Rows of the job that were never ended are closed first as `failed: interrupted`: call it inside `claim`. The source
+        that this is said of is what stands after the last `/` of the job: `circl` for `poll/circl`.
         """
         ...
 
     def end(self, run: int, sources: Sequence[SourceOutcome], now: datetime) -> None:
-        """Close a row with how each source fared."""
+        """Close a row with how each source fared.
+
+        Their `refused` are totals: what `Facts.refuse` recorded of them before is not counted twice.
+
+        Raises:
+            HistoryError: there is no such run, or it has ended.
+        """
         ...
 
     def get(self, run: int) -> Run | None:
@@ -136,11 +143,11 @@ class Facts(Protocol):
         ...
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
-        """All evidence for a name, oldest first."""
+        """All evidence for a name, oldest first by the source's own time, by ours where it has none."""
         ...
 
     def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
-        """Who asked for a name, by source, oldest first."""
+        """Who asked for a name, each with the source that saw it, oldest first."""
         ...
 
 
@@ -168,7 +175,11 @@ class Findings(Protocol):
         ...
 
     def extend(self, findings: Sequence[Finding]) -> None:
-        """Store what new evidence changed (times, rdata, sources, valid_until) where no decision was needed."""
+        """Store what new evidence changed where no decision was needed: times, rdata, sources, valid_until; nothing else.
+
+        Raises:
+            HistoryError: a finding was never stored.
+        """
         ...
 
     def expiring(self, watch: str, now: datetime) -> tuple[Finding, ...]:
@@ -188,7 +199,10 @@ class Findings(Protocol):
         ...
 
     def listed(self, watches: Sequence[str], max_tlp: Tlp, min_confidence: int) -> Iterator[ListedName]:
-        """Published names for a list, sorted by bytes, one row a name (highest confidence, longest validity)."""
+        """Published names for a list, sorted by bytes, one row a name (highest confidence, longest validity).
+
+        All rows are of one moment. Until the last one is read, or the iterator dropped, begin no transaction.
+        """
         ...
 
 
@@ -246,7 +260,11 @@ class Feed(Protocol):
         ...
 
     def keep_collection(self, alias: str, number: str) -> None:
-        """Keep a collection's UUID for ever."""
+        """Keep a collection's UUID for ever.
+
+        Raises:
+            HistoryError: the alias has another UUID already.
+        """
         ...
 
     def add(self, collection: Collection, objects: Sequence[StixObject], now: datetime) -> None:
@@ -354,6 +372,8 @@ class History(Protocol):
 
         Raises:
             Busy: another writer kept the state locked for longer than the engine waits (30 s).
+            HistoryError: the state was opened for reading alone, or could not be written.
+            RuntimeError: there is a transaction already.
         """
         ...
 

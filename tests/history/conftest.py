@@ -1,8 +1,8 @@
-"""The engines that the contract is tested over."""
+"""A state for each engine that the contract is tested over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,16 +10,12 @@ import pytest
 
 from feedsvc.history import open_history
 from feedsvc.history.port import History
-
-# An engine is a name and a way to a place for a state that is not there yet.
-ENGINES: dict[str, Callable[[Path], Path]] = {
-    "sqlite": lambda folder: folder / "var" / "feedsvc.db",
-}
+from tests.history.making import ENGINES
 
 
 @pytest.fixture(params=ENGINES)
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A place for a state, one for each engine."""
+    """A place for a state that is not there yet."""
     return ENGINES[request.param](tmp_path)
 
 

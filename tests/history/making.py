@@ -6,13 +6,16 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import feedsvc
 from feedsvc.clock import rfc3339
+from feedsvc.history import open_history
 from feedsvc.history.port import FeedQuery, FeedRow, History
 from feedsvc.model import (
     Change,
@@ -32,6 +35,19 @@ from feedsvc.model import (
     StixObject,
     Tlp,
 )
+
+# The engines that the contract is tested over: a name and a way to a place for a state that is not there yet.
+ENGINES: dict[str, Callable[[Path], Path]] = {
+    "sqlite": lambda folder: folder / "var" / "feedsvc.db",
+}
+
+
+@contextmanager
+def fresh(engine: str) -> Iterator[History]:
+    """A new state in a folder of its own, for laws that need one for each example."""
+    with tempfile.TemporaryDirectory() as folder, closing(open_history(ENGINES[engine](Path(folder)))) as history:
+        yield history
+
 
 NOW = datetime(2026, 11, 24, 6, 52, 32, 123456, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -166,16 +182,21 @@ PARTNER = Partner("csirt", ("indicators", "open"), Tlp.AMBER, ("domains.txt",), 
 EXPORT = ExportState("domains.txt", "domains", 12, 3, "ab" * 32, NOW, "would lose 40 % of its names")
 
 
-def child(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process with our package, its pipes open."""
-    environment = os.environ | {"PYTHONPATH": str(Path(feedsvc.__file__).parents[1])}
-    return subprocess.Popen(
+@contextmanager
+def child(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python process with our package, its pipes open; gone when the block ends."""
+    process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=os.environ | {"PYTHONPATH": str(Path(feedsvc.__file__).parents[1])},
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for_word(process: subprocess.Popen[str], word: str) -> None:
@@ -187,4 +208,9 @@ def wait_for_word(process: subprocess.Popen[str], word: str) -> None:
 def kill(process: subprocess.Popen[str]) -> None:
     """End a child as a power cut would: no handler, no `finally`."""
     process.kill()
-    process.communicate()
+    process.wait()
+
+
+def ends_well(process: subprocess.Popen[str]) -> bool:
+    """Wait for a child's end."""
+    return process.wait() == 0

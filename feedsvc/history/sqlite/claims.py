@@ -51,9 +51,7 @@ def _open(path: Path) -> IO[str]:
         path.parent.mkdir(exist_ok=True)
         return path.open("a+", encoding="ascii")
     except OSError as err:
-        raise HistoryError(
-            f"no lock can be kept at {path}: {err.strerror}; give this user the right to write there"
-        ) from err
+        raise HistoryError(f"no lock can be kept at {path}: {err.strerror}; let this user write there") from err
 
 
 def _sign(file: IO[str]) -> None:

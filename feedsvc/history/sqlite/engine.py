@@ -117,6 +117,11 @@ class Engine:
             found: Row | None = self._db.conn.execute(sql, parameters).fetchone()
             return found
 
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:  # noqa: ANN401 - the caller knows its column
+        """The first column of the first row of a question; None when there is no row."""
+        found = self.row(sql, parameters)
+        return found[0] if found else None
+
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """The rows of a question one by one, all of one moment. Until the last is read the log cannot be trimmed."""
         with self._faults:

@@ -92,8 +92,8 @@ class Feed:
 
     def collection(self, alias: str) -> str | None:
         """The UUID kept for an alias."""
-        found = self._engine.row("SELECT id FROM collection_alias WHERE alias = ?", [alias])
-        return found[0] if found else None
+        number: str | None = self._engine.value("SELECT id FROM collection_alias WHERE alias = ?", [alias])
+        return number
 
     def keep_collection(self, alias: str, number: str) -> None:
         """Keep a collection's UUID for ever."""
@@ -120,19 +120,19 @@ class Feed:
     def _changed(self, objects: Sequence[StixObject]) -> StixObject | None:
         """The first of these whose bytes are not those stored for its version."""
         for one in objects:
-            stored = self._engine.row("SELECT body FROM stix_object WHERE id = ? AND version = ?", [one.id, one.version])
-            if stored and stored[0] != one.body:
+            stored = self._engine.value("SELECT body FROM stix_object WHERE id = ? AND version = ?", [one.id, one.version])
+            if stored not in {None, one.body}:
                 return one
         return None
 
     def _number(self, collection: str) -> int:
         """Our number of a collection, which begins to exist when it is first added to."""
         self._engine.write("INSERT INTO collection (id) VALUES (?) ON CONFLICT (id) DO NOTHING", [collection])
-        (number,) = self._engine.row("SELECT number FROM collection WHERE id = ?", [collection]) or (0,)
-        return int(number)
+        number: int = self._engine.value("SELECT number FROM collection WHERE id = ?", [collection])
+        return number
 
     def _admit(self, collection: int, objects: Sequence[StixObject], now: datetime) -> None:
-        (high_water,) = self._engine.row("SELECT high_water FROM collection WHERE number = ?", [collection]) or (0,)
+        high_water: int = self._engine.value("SELECT high_water FROM collection WHERE number = ?", [collection])
         of_now = micros(now) // _MILLISECOND * _MILLISECOND
         asked = {
             "collection": collection,

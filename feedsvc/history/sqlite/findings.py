@@ -89,7 +89,7 @@ class Findings:
         with self._engine.whole():
             self._engine.write_many(_KEEP, [_finding_row(change.finding) for change in changes])
             # Nobody else appends while we hold the transaction, and no decision is ever removed.
-            (last,) = self._engine.row("SELECT coalesce(max(id), 0) FROM decision") or (0,)
+            last: int = self._engine.value("SELECT coalesce(max(id), 0) FROM decision")
             numbers = tuple(range(last + 1, last + 1 + len(changes)))
             decisions = [_decision_row(number, change.decision) for number, change in zip(numbers, changes, strict=True)]
             self._engine.write_many(_DECIDE, decisions)

@@ -116,15 +116,18 @@ def _opened(connection: sqlite3.Connection, state: Path, *, read_only: bool) -> 
 
 def _version(db: Database, state: Path) -> int:
     """The number of a file's schema; 0 for an empty file."""
-    application: int = db.execute("PRAGMA application_id").fetchone()[0]
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    # In one transaction: half of the answers from before another process made the schema would look foreign.
+    with db.atomic():
+        application: int = db.execute("PRAGMA application_id").fetchone()[0]
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        tables: int = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application == APPLICATION_ID and version <= SCHEMA:
         return version
     if application == APPLICATION_ID:
         raise ForeignState(
             f"{state} was written by a newer feedsvc (schema {version}, this one knows {SCHEMA}); install that one"
         )
-    if application or version or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if application or version or tables:
         raise ForeignState(f"{state} belongs to another program; name another file as `state`")
     return 0
 

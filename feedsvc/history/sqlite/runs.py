@@ -30,7 +30,7 @@ _RUN = slice(0, 5)
 _OUTCOME = slice(5, 9)
 _REFUSAL = slice(9, 12)
 
-_REFUSE = """
+_REFUSE_IN_TOTAL = """
     INSERT INTO refusal (run, source, reason, count, sample) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (run, source, reason) DO UPDATE SET count = max(count, excluded.count)
 """
@@ -80,7 +80,7 @@ class Runs:
             [(run, position, one.name, one.outcome, one.reason) for position, one in enumerate(sources)],
         )
         self._engine.write_many(
-            _REFUSE, [(run, one.name, no.reason, no.count, no.sample) for one in sources for no in one.refused]
+            _REFUSE_IN_TOTAL, [(run, one.name, no.reason, no.count, no.sample) for one in sources for no in one.refused]
         )
 
     def get(self, run: int) -> Run | None:

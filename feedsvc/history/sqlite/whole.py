@@ -32,8 +32,8 @@ class SqliteHistory:
 
     def note(self, key: str) -> str | None:
         """A small text."""
-        found = self._engine.row("SELECT text FROM note WHERE key = ?", [key])
-        return found[0] if found else None
+        text: str | None = self._engine.value("SELECT text FROM note WHERE key = ?", [key])
+        return text
 
     def keep_note(self, key: str, text: str) -> None:
         """Keep a small text."""
