@@ -92,12 +92,19 @@ def test_the_wheel_has_the_package_its_licence_and_nothing_else(wheel: Path) -> 
 def test_the_package_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     unpacked = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(unpacked)
-    code = "import feedsvc, feedsvc.cli; print(feedsvc.__file__)"
+    code = "import feedsvc, feedsvc.cli; print(feedsvc.__file__); feedsvc.cli.main()"
     environment = os.environ | {"PYTHONPATH": str(unpacked)}
     said = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, "demo", "--once"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    assert Path(said.strip()).is_relative_to(unpacked)
+    assert Path(said.partition("\n")[0]).is_relative_to(unpacked)
+    assert "k3xq.example.net  published" in said
+    assert "the feed is what history has" in said
 
 
 # -- the image ---------------------------------------------------------------------------------------------------------
