@@ -176,6 +176,19 @@ def assert_untouched(history: History) -> None:
     assert everything(history) == []
 
 
+# Needs the state as its argument; says "halfway" and then waits to be killed.
+STOPS_HALFWAY = """
+import sys
+from pathlib import Path
+from feedsvc.history import open_history
+from tests.history.making import write_much
+history = open_history(Path(sys.argv[1]))
+with history.transaction():
+    write_much(history)
+    print("halfway", flush=True)
+    sys.stdin.read()
+"""
+
 REFUSED = Refused("no name", 3, "\\000bad")
 COMPLETE = SourceOutcome("circl", Outcome.COMPLETE, "250 names")
 PARTNER = Partner("csirt", ("indicators", "open"), Tlp.AMBER, ("domains.txt",), NOW)

@@ -23,6 +23,7 @@ from tests.history.making import (
     NOW,
     PARTNER,
     REFUSED,
+    STOPS_HALFWAY,
     add,
     assert_untouched,
     change,
@@ -109,19 +110,6 @@ def test_looking_only_makes_no_state(state: Path) -> None:
     with pytest.raises(HistoryError, match="feedsvc run"):
         open_history(state, read_only=True)
     assert not state.parent.exists()
-
-
-STOPS_HALFWAY = """
-import sys
-from pathlib import Path
-from feedsvc.history import open_history
-from tests.history.making import write_much
-history = open_history(Path(sys.argv[1]))
-with history.transaction():
-    write_much(history)
-    print("halfway", flush=True)
-    sys.stdin.read()
-"""
 
 
 def test_a_process_that_is_killed_in_a_block_leaves_nothing_behind(state: Path, history: History) -> None:

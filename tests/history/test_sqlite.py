@@ -25,6 +25,7 @@ from tests.history.making import (
     HOUR,
     NOW,
     OTHER,
+    STOPS_HALFWAY,
     add,
     ask,
     child,
@@ -260,19 +261,6 @@ def test_a_history_belongs_to_one_thread_and_a_closed_one_to_none(state: Path) -
     history.close()
     with pytest.raises(sqlite3.ProgrammingError):
         history.note("key")
-
-
-STOPS_HALFWAY = """
-import sys
-from pathlib import Path
-from feedsvc.history import open_history
-from tests.history.making import write_much
-history = open_history(Path(sys.argv[1]))
-with history.transaction():
-    write_much(history)
-    print("halfway", flush=True)
-    sys.stdin.read()
-"""
 
 
 def test_a_file_whose_writer_was_killed_is_sound_and_can_be_looked_at(state: Path) -> None:

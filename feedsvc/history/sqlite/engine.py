@@ -84,10 +84,9 @@ class Engine:
             yield
             with self._faults:
                 self._db.execute("COMMIT")
-        except BaseException:
+        finally:
             with self._faults:
-                self._db.rollback()
-            raise
+                self._db.rollback()  # does nothing after a commit
 
     @contextmanager
     def whole(self) -> Iterator[None]:

@@ -5,10 +5,10 @@ Nothing is written to a file before it is known to be ours. Two processes that o
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -50,13 +50,12 @@ def open_engine(state: Path, *, read_only: bool = False, busy_seconds: float = B
     elif not state.exists():
         raise HistoryError(f"there is nothing at {state} yet; say `feedsvc run` first")
     _refuse_other_files(state)
-    with Faults(state):
+    with Faults(state), ExitStack() as unless_opened:
         connection = _connect(state, read_only=read_only, busy_seconds=busy_seconds)
-        try:
-            return _opened(connection, state, read_only=read_only)
-        except BaseException:
-            connection.close()
-            raise
+        unless_opened.callback(connection.close)
+        engine = _opened(connection, state, read_only=read_only)
+        unless_opened.pop_all()
+    return engine
 
 
 # No descriptor of ours may ever be open on a state file: closing it would drop every lock that SQLite holds on the file in
@@ -78,7 +77,7 @@ def _make_empty(state: Path) -> None:
     number, temporary = tempfile.mkstemp(prefix=f".{state.name}-", dir=state.parent)
     os.close(number)
     try:
-        with contextlib.suppress(FileExistsError):  # somebody else came first
+        with suppress(FileExistsError):  # somebody else came first
             os.link(temporary, state)
     finally:
         Path(temporary).unlink()

@@ -46,15 +46,22 @@ def question(query: FeedQuery, *, bodies: bool) -> tuple[str, dict[str, Any]] | 
     of_our_kind = not query.spec_versions or SPEC_VERSION in query.spec_versions
     if rank < 0 or not versions or not of_our_kind:
         return None
-    where = [
-        "member.collection = (SELECT number FROM collection WHERE id = :collection)",
-        "member.date_added > :after",
-        f"member.tlp <= {rank}",
-        f"({' OR '.join(versions)})",
-    ]
-    if query.types:
-        where.append("member.type IN (SELECT value FROM json_each(:types))")
-    parameters = {
+    sql = f"""
+        SELECT member.date_added, object.id, object.version{", object.body" if bodies else ""}
+        FROM {_way(query, rank)}
+        WHERE member.collection = (SELECT number FROM collection WHERE id = :collection)
+            AND member.date_added > :after
+            AND member.tlp <= {rank}
+            AND ({" OR ".join(versions)})
+            {"AND member.type IN (SELECT value FROM json_each(:types))" if query.types else ""}
+        ORDER BY member.date_added
+        LIMIT :enough
+    """  # noqa: S608 - put together from constants and the number `rank`
+    return sql, _parameters(query, rank)
+
+
+def _parameters(query: FeedQuery, rank: int) -> dict[str, Any]:
+    return {
         "collection": query.collection,
         "after": query.after or 0,
         "rank": rank,
@@ -63,14 +70,6 @@ def question(query: FeedQuery, *, bodies: bool) -> tuple[str, dict[str, Any]] | 
         "exact": array(query.exact_versions),
         "enough": query.limit + 1,
     }
-    sql = f"""
-        SELECT member.date_added, object.id, object.version{", object.body" if bodies else ""}
-        FROM {_way(query, rank)}
-        WHERE {" AND ".join(where)}
-        ORDER BY member.date_added
-        LIMIT :enough
-    """  # noqa: S608 - put together from constants and the number `rank`
-    return sql, parameters
 
 
 def _versions(query: FeedQuery, rank: int) -> list[str]:
