@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from feedsvc.errors import SourceError
 from feedsvc.model import End, Outcome
+from feedsvc.sources.identity import parse_position
 from tests.sources.logs.making import (
     Exchange,
     append,
@@ -322,6 +324,48 @@ class TestFaults:
         packed.write_bytes(gzip.compress(text))
         reader.poll_all()
         assert reader.names() == once("a", "b", *(f"n{number}" for number in range(500)))
+
+    def test_a_known_file_that_cannot_be_read_any_more_keeps_its_cursor(self, log: Path, reader: Reader) -> None:
+        reader.poll_all()
+        whole = log.read_bytes()
+        log.write_bytes(b"\x28\xb5\x2f\xfd" + whole)
+        log.with_name("dns-b.log").write_bytes(header() + line("c"))
+        end = reader.poll()
+        assert end.outcome is Outcome.PARTIAL
+        assert end.reason == f"{log}: zstd is not read yet; decompress it first (zstd -d)"
+        log.write_bytes(whole)
+        reader.poll_all()
+        assert reader.names() == once(*"abc")
+
+    def test_a_moved_log_is_found_among_files_that_cannot_be_read(self, log: Path, reader: Reader) -> None:
+        reader.poll_all()
+        log.with_name("dns-a.log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"\0" * 100)
+        log.with_name("dns-b.log").write_bytes(log.read_bytes() + line("c"))
+        log.unlink()
+        assert reader.poll().outcome is Outcome.PARTIAL
+        assert reader.names() == once(*"abc")
+        assert len(reader.cursors) == 1
+
+    def test_a_log_whose_format_is_not_installed_any_more_is_named_and_kept(self, log: Path, reader: Reader) -> None:
+        reader.poll_all()
+        ((scope, text),) = reader.cursors.items()
+        reader.cursors[scope] = replace(parse_position(text), format="gone").text()
+        append(log, line("c"))
+        end = reader.poll()
+        assert end.outcome is Outcome.FAILED
+        assert "no logs plug-in 'gone'" in end.reason
+        reader.cursors[scope] = text
+        reader.poll_all()
+        assert reader.names() == once(*"abc")
+
+    def test_a_log_that_is_read_by_another_format_from_now_on_forgets_the_old_state(self, log: Path, reader: Reader) -> None:
+        reader.poll_all()
+        ((scope, text),) = reader.cursors.items()
+        reader.cursors[scope] = replace(parse_position(text), format="another", state="not Zeek's").text()
+        reader.form = "zeek"
+        append(log, header() + line("c"))
+        reader.poll_all()
+        assert reader.names() == once(*"abc")
 
     def test_a_cursor_of_somebody_else_is_refused(self, log: Path) -> None:
         reader = Reader(str(log), cursors={"somewhere": "12"})

@@ -285,6 +285,10 @@ class TestAnyBytes:
             found = FORMAT.parser().parse(line, 0)
             assert found is None or isinstance(found, LogRecord | BadLine)
 
+    def test_json_that_is_broken_beside_its_stray_bytes_is_a_bad_line(self) -> None:
+        (found,) = parse_all(b'{"ts":1,"query":"stray\xff.example.net"\n')
+        assert isinstance(found, BadLine)
+
     def test_json_nested_without_end_is_a_bad_line(self) -> None:
         (found,) = parse_all(b'{"ts":1,"x":' + b"[" * 100_000 + b"\n")
         assert isinstance(found, BadLine)
