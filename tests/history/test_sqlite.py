@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -146,8 +147,17 @@ def test_an_empty_file_is_a_new_state(state: Path) -> None:
 def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "feedsvc.db"):
-        with pytest.raises(HistoryError, match=re.escape(str(place))):
-            open_history(place)
+        for read_only in (False, True):
+            with pytest.raises(HistoryError, match=re.escape(str(place))):
+                open_history(place, read_only=read_only)
+
+
+def test_a_place_where_no_lock_can_be_is_named(state: Path, history: SqliteHistory) -> None:
+    folder = state.with_name("feedsvc.db.locks")
+    shutil.rmtree(folder)
+    folder.touch()
+    with pytest.raises(HistoryError, match=re.escape(str(folder))):
+        history.runs.claim("poll/circl").__enter__()
 
 
 def test_any_file_name_will_do(tmp_path: Path) -> None:

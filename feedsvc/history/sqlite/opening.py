@@ -47,8 +47,6 @@ def open_engine(state: Path, *, read_only: bool = False, busy_seconds: float = B
     state = state.resolve()
     if not read_only:
         _make_file(state)
-    elif not state.exists():
-        raise HistoryError(f"there is nothing at {state} yet; say `feedsvc run` first")
     _refuse_other_files(state)
     with Faults(state), ExitStack() as unless_opened:
         connection = _connect(state, read_only=read_only, busy_seconds=busy_seconds)
@@ -87,6 +85,8 @@ def _refuse_other_files(state: Path) -> None:
     # SQLite would take a file of a few bytes for an empty database and write over it; larger ones it refuses itself.
     try:
         size = state.stat().st_size
+    except FileNotFoundError as err:
+        raise HistoryError(f"there is nothing at {state} yet; say `feedsvc run` first") from err
     except OSError as err:
         raise HistoryError(f"{state} cannot be read: {err.strerror}") from err
     if 0 < size < SMALLEST_PAGE:
