@@ -91,12 +91,12 @@ class NameFacts:
     Attributes:
         addresses: every address the name was seen at.
         last_seen: the latest evidence of any source (provider time, else ours); None when the name is unknown.
-        domain_known: whether any name under the same registered domain was seen.
+        domain_seen: when a name under the same registered domain was first stored; None when none ever was.
     """
 
     addresses: frozenset[str] = frozenset()
     last_seen: datetime | None = None
-    domain_known: bool = False
+    domain_seen: datetime | None = None
 
 
 class Facts(Protocol):

@@ -26,7 +26,7 @@ class Past:
         seen_here: some source had it in this netblock before.
         seen_elsewhere: some source had it in another watched netblock before.
         last_seen: its latest evidence so far.
-        domain_known: something under its registered domain was seen before.
+        domain_known: something under its registered domain was seen before this poll.
     """
 
     seen_here: bool = False

@@ -26,10 +26,16 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Baselines:
-    """Which baselines are complete, as one batch sees them."""
+class Looks:
+    """Where sources have looked completely, as one batch sees it.
+
+    Attributes:
+        at: when each baseline was complete.
+        marks: when each (source, netblock) was read completely last, before the poll at hand.
+    """
 
     at: Mapping[tuple[str, str, str, str], datetime]
+    marks: Mapping[tuple[str, str], datetime]
 
     def complete_at(self, watch: Watch, source: str, netblock: str) -> datetime | None:
         """When this source's baseline of a netblock was complete for the watch as it reads now."""
@@ -40,15 +46,24 @@ class Baselines:
         times = [at for (name, _, _, block), at in self.at.items() if name == watch.id and block == netblock]
         return min(times, default=None)
 
+    def knew_domain(self, facts: NameFacts, source: str, netblock: str) -> bool:
+        """Whether a registered domain was known when this source's poll began.
+
+        Siblings that one poll brings are news together, whichever batch they come in and however often it was cut short.
+        """
+        mark = self.marks.get((source, netblock))
+        return mark is not None and facts.domain_seen is not None and facts.domain_seen <= mark
+
 
 def absorb(parts: Parts, source: str, batch: Batch, now: datetime) -> list[Change]:
     """Store a batch; returns the decisions that it led to, stored already."""
-    matches = parts.matcher.match(batch.observations)
-    groups = _group(matches)
-    facts = parts.history.facts.name_facts({name for _, name in groups})
+    groups = _group(parts.matcher.match(batch.observations))
+    seen = {key: _seen(parts.watches[key[0]], key[1], source, matches, now) for key, matches in groups.items()}
+    known = _known(parts, seen)
+    changes = _find_new(parts, [one for key, one in seen.items() if key not in known], now)
     parts.history.facts.store(source, batch.observations, now)
-    changes = _judge(parts, source, groups, facts, now)
-    matched = {name for _, name in groups}
+    changes += _extend_known(parts, [(known[key], one) for key, one in seen.items() if key in known], now)
+    matched = {name for _, name in seen}
     parts.history.facts.sight(source, [one for one in batch.sightings if one.rrname in matched])
     parts.history.facts.move(batch.cursors, now)
     if batch.end is not None:
@@ -65,26 +80,39 @@ def _group(matches: Iterable[Match]) -> Mapping[Key, list[Match]]:
     return groups
 
 
-def _judge(
-    parts: Parts, source: str, groups: Mapping[Key, list[Match]], facts: Mapping[str, NameFacts], now: datetime
-) -> list[Change]:
-    baselines = Baselines(parts.history.facts.baselines())
+def _known(parts: Parts, keys: Iterable[Key]) -> Mapping[Key, Finding]:
     names_of: defaultdict[str, set[str]] = defaultdict(set)
-    for watch_id, name in groups:
-        names_of[watch_id].add(name)
-    known = {watch_id: parts.history.findings.get(watch_id, names) for watch_id, names in names_of.items()}
+    for watch, name in keys:
+        names_of[watch].add(name)
+    return {
+        (watch, name): finding
+        for watch, names in names_of.items()
+        for name, finding in parts.history.findings.get(watch, names).items()
+    }
+
+
+def _find_new(parts: Parts, seen: Sequence[Finding], now: datetime) -> list[Change]:
+    """Findings where there were none; facts are asked for before the batch itself becomes one."""
+    if not seen:
+        return []
+    facts = parts.history.facts.name_facts({one.name for one in seen})
+    looks = Looks(parts.history.facts.baselines(), parts.history.facts.marks())
+    changes = [_find(parts.watches[one.watch], one, facts[one.name], looks, now) for one in seen]
+    parts.history.findings.apply(changes)
+    return changes
+
+
+def _extend_known(parts: Parts, pairs: Sequence[tuple[Finding, Finding]], now: datetime) -> list[Change]:
+    """What new evidence makes of known findings; those that it adds nothing to are not touched."""
     changes: list[Change] = []
     extended: list[Finding] = []
-    for (watch_id, name), matches in groups.items():
-        watch = parts.watches[watch_id]
-        seen = _seen(watch, name, source, matches, now)
-        old = known[watch_id].get(name)
-        if old is None:
-            changes.append(_find(watch, seen, facts[name], baselines, now))
-        elif (after := policy.extend(old, seen, watch)) != old:
-            back = policy.reactivate(after, now)
-            changes += [back] if back else []
-            extended += [] if back else [after]
+    for old, seen in pairs:
+        after = policy.extend(old, seen, parts.watches[old.watch])
+        if after == old:
+            continue
+        back = policy.reactivate(after, now)
+        changes += [back] if back else []
+        extended += [] if back else [after]
     parts.history.findings.apply(changes)
     parts.history.findings.extend(extended)
     publishing.renew(parts, [one for one in extended if one.status is Status.PUBLISHED], now)
@@ -125,12 +153,13 @@ def _first(observation: Observation, now: datetime) -> datetime | None:
     return None if first is None else min(from_epoch(first), now)
 
 
-def _find(watch: Watch, seen: Finding, facts: NameFacts, baselines: Baselines, now: datetime) -> Change:
-    complete_at = baselines.complete_at(watch, seen.sources[0], seen.netblock)
-    since = baselines.watching_since(watch, seen.netblock)
+def _find(watch: Watch, seen: Finding, facts: NameFacts, looks: Looks, now: datetime) -> Change:
+    [source] = seen.sources
+    complete_at = looks.complete_at(watch, source, seen.netblock)
+    since = looks.watching_since(watch, seen.netblock)
     # A source that joins later brings old names and new ones at once: what began after the watch did is news all the same.
     began_later = since is not None and seen.provider_first_seen is not None and seen.provider_first_seen > since
-    past = _past(facts, seen.netblock)
+    past = _past(facts, seen.netblock, domain_known=looks.knew_domain(facts, source, seen.netblock))
     kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since or now)
     return policy.find(
         dataclasses.replace(seen, novelty=kind),
@@ -141,14 +170,14 @@ def _find(watch: Watch, seen: Finding, facts: NameFacts, baselines: Baselines, n
     )
 
 
-def _past(facts: NameFacts, netblock: str) -> novelty.Past:
+def _past(facts: NameFacts, netblock: str, *, domain_known: bool) -> novelty.Past:
     block = parse_netblock(netblock)
     here = [parse_address(address) in block for address in facts.addresses]
     return novelty.Past(
         seen_here=any(here),
         seen_elsewhere=not all(here),
         last_seen=facts.last_seen,
-        domain_known=facts.domain_known,
+        domain_known=domain_known,
     )
 
 

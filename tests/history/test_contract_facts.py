@@ -120,7 +120,7 @@ def test_facts_of_a_known_name_are_its_addresses_and_its_latest_evidence(history
         history.facts.store("dnsdb", seen[:1], at(10))
     addresses = frozenset({"198.51.100.7", "198.51.100.8", "2001:db8::1"})
     assert history.facts.name_facts(["k3xq.example.net"]) == {
-        "k3xq.example.net": NameFacts(addresses, at(300), domain_known=True)
+        "k3xq.example.net": NameFacts(addresses, at(300), domain_seen=NOW)
     }
 
 
@@ -130,13 +130,20 @@ def test_without_a_providers_time_the_latest_evidence_is_ours(history: History) 
     assert history.facts.name_facts(["k3xq.example.net"])["k3xq.example.net"].last_seen == NOW
 
 
+def test_a_domain_is_seen_since_its_first_name_was_stored(history: History) -> None:
+    with history.transaction():
+        history.facts.store("circl", [observation("k3xq.example.co.uk")], at(50))
+        history.facts.store("dnsdb", [observation("k3xq.example.co.uk"), observation("p9wd.example.co.uk")], at(90))
+    assert history.facts.name_facts(["new.example.co.uk"])["new.example.co.uk"].domain_seen == at(50)
+
+
 def test_facts_of_an_unknown_name_tell_whether_its_domain_was_seen(history: History) -> None:
     with history.transaction():
         history.facts.store("circl", [observation("k3xq.example.co.uk"), observation("a.b.evil.github.io")], NOW)
     assert history.facts.name_facts({"www.example.co.uk", "example.co.uk", "evil.github.io"}) == {
-        "www.example.co.uk": NameFacts(domain_known=True),
-        "example.co.uk": NameFacts(domain_known=True),
-        "evil.github.io": NameFacts(domain_known=True),
+        "www.example.co.uk": NameFacts(domain_seen=NOW),
+        "example.co.uk": NameFacts(domain_seen=NOW),
+        "evil.github.io": NameFacts(domain_seen=NOW),
     }
     strangers = {"other.co.uk", "co.uk", "good.github.io", "q3xq.example.net", "no-such-tld"}
     assert history.facts.name_facts(strangers) == dict.fromkeys(strangers, NameFacts())

@@ -5,6 +5,7 @@ What is asked for many names is asked in one statement over a JSON array: it cos
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection as AnyOf
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -56,7 +57,7 @@ _NAME_FACTS = """
     GROUP BY asked.key
 """
 
-_KNOWN_DOMAINS = "SELECT name FROM json_each(?) AS asked CROSS JOIN domain ON domain.name = asked.value"
+_DOMAINS = "SELECT name, seen_first FROM json_each(?) AS asked CROSS JOIN domain ON domain.name = asked.value"
 
 _SIGHT = """
     INSERT INTO sighting (rrname, client, source, time_first, time_last, count) VALUES (?, ?, ?, ?, ?, ?)
@@ -122,18 +123,17 @@ class Facts:
     def name_facts(self, names: AnyOf[str]) -> Mapping[str, NameFacts]:
         """Facts for each of these names."""
         # Sorted, neighbours lie on one page of the index.
-        known = {
-            name: NameFacts(frozenset((addresses or "").split()), moment(last), domain_known=True)
-            for name, addresses, last in self._engine.rows(_NAME_FACTS, [array(sorted(names))])
-        }
-        return known | self._unknown([name for name in names if name not in known])
-
-    def _unknown(self, names: Sequence[str]) -> dict[str, NameFacts]:
-        """What is known of unknown names: their registered domain, if anything was ever seen there."""
+        rows = self._engine.rows(_NAME_FACTS, [array(sorted(names))])
+        known = {name: NameFacts(frozenset((found or "").split()), moment(last)) for name, found, last in rows}
         domains = {name: registered_domain(name) for name in names}
-        asked = sorted({domain for domain in domains.values() if domain})
-        known = {name for (name,) in self._engine.rows(_KNOWN_DOMAINS, [array(asked)])}
-        return {name: NameFacts(domain_known=domain in known) for name, domain in domains.items()}
+        seen = self._domains_seen({domain for domain in domains.values() if domain})
+        return {
+            name: dataclasses.replace(known.get(name, NameFacts()), domain_seen=seen.get(domain or ""))
+            for name, domain in domains.items()
+        }
+
+    def _domains_seen(self, domains: AnyOf[str]) -> Mapping[str, datetime]:
+        return {name: moment(at) for name, at in self._engine.rows(_DOMAINS, [array(sorted(domains))])}
 
     def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
         """Upsert observations and this source's evidence for them."""

@@ -93,15 +93,16 @@ CREATE TABLE evidence (
 
 CREATE INDEX evidence_rrname ON evidence (rrname);  -- Facts.name_facts, Facts.evidence
 
--- Registered domains under which a name was ever seen; Facts.name_facts asks for those of unknown names.
+-- Registered domains under which a name was ever seen, and since when; Facts.name_facts asks for those of its names.
 CREATE TABLE domain (
-    name TEXT PRIMARY KEY
+    name TEXT PRIMARY KEY,
+    seen_first INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Fires for new rows alone, an upsert that finds its row is an update: what is known costs nothing here. The function is
 -- feedsvc.names.registered_domain; a name without one gives null, which OR IGNORE passes over.
 CREATE TRIGGER evidence_is_new AFTER INSERT ON evidence BEGIN
-    INSERT OR IGNORE INTO domain (name) VALUES (registered_domain(NEW.rrname));
+    INSERT OR IGNORE INTO domain (name, seen_first) VALUES (registered_domain(NEW.rrname), NEW.seen_first);
 END;
 
 CREATE TABLE sighting (
