@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from feedsvc import clock
 from feedsvc.judge import policy
-from feedsvc.model import Change, Finding, Status, StixObject
+from feedsvc.model import Change, Collection, Finding, Status, StixObject
 from feedsvc.pipeline.parts import Parts
 from feedsvc.publish import stix
 
@@ -61,11 +61,21 @@ def revoke(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
 def enrol(parts: Parts) -> None:
     """Bring collections that are new, or take more than before, up to what is published already."""
     for collection in parts.collections:
-        missing = parts.history.feed.missing(collection)
-        for start in range(0, len(missing), CHUNK):
+        key, takes = f"enrolled/{collection.id}", f"{collection.max_tlp} {' '.join(collection.watches)}"
+        # Looking for what is missing looks at every object; only another configuration can have made something so.
+        if parts.history.note(key) != takes:
+            _fill(parts, collection)
             with parts.history.transaction():
-                now = parts.clock()
-                _add(parts, missing[start : start + CHUNK], now)
+                parts.history.keep_note(key, takes)
+
+
+def _fill(parts: Parts, collection: Collection) -> None:
+    missing = parts.history.feed.missing(collection)
+    for start in range(0, len(missing), CHUNK):
+        chunk = missing[start : start + CHUNK]
+        with parts.history.transaction():
+            now = parts.clock()
+            parts.history.feed.add(collection, [*_referred(parts, chunk, now), *chunk], now)
 
 
 def _add(parts: Parts, objects: Sequence[StixObject], now: datetime) -> None:
