@@ -87,7 +87,15 @@ def settle(watch: Watch, waiting: Sequence[Finding], fresh: Sequence[Finding], l
         ]
     if watch.publish == "review":
         return []
-    return [approve(one, watch, actor=RULE, reason=f"{one.reason} (publish: auto)", now=now) for one in waiting]
+    return [_approve_or_hold(one, watch, now) for one in waiting]
+
+
+def _approve_or_hold(finding: Finding, watch: Watch, now: datetime) -> Change:
+    if finding.valid_until is not None and finding.valid_until <= now:
+        # It waited too long, for a rule that published nothing by itself until now.
+        held = dataclasses.replace(finding, status=Status.HELD)
+        return change(finding, held, verb="hold", actor=RULE, reason=stale(finding, watch), now=now)
+    return approve(finding, watch, actor=RULE, reason=f"{finding.reason} (publish: auto)", now=now)
 
 
 def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
@@ -127,12 +135,25 @@ def expire(finding: Finding, now: datetime) -> Change:
 def approve(finding: Finding, watch: Watch, *, actor: str, reason: str, now: datetime) -> Change:
     """Approved, to be published; back from a revocation it gets a new episode, and so a new STIX id."""
     episode = finding.episode + (finding.status is Status.REVOKED)
+    out = dataclasses.replace(approved(finding, watch, now), episode=episode)
+    return change(finding, out, verb="approve", actor=actor, reason=reason, now=now)
+
+
+def approved(finding: Finding, watch: Watch, now: datetime) -> Finding:
+    """A finding as it may go out: under the marking and confidence that its rule has by now, and valid from now on."""
     valid_until = finding.valid_until
     if valid_until is None or valid_until <= now:
         # A person who approves an old name vouches for it from now on.
         valid_until = now + watch.valid_for
-    approved = dataclasses.replace(finding, status=Status.APPROVED, episode=episode, valid_until=valid_until)
-    return change(finding, approved, verb="approve", actor=actor, reason=reason, now=now)
+    return dataclasses.replace(
+        finding, status=Status.APPROVED, tlp=watch.tlp, confidence=watch.confidence, valid_until=valid_until
+    )
+
+
+def unfit(finding: Finding, reason: str, now: datetime) -> Change:
+    """An approved finding that cannot be published after all waits for a person, and stops no other one."""
+    held = dataclasses.replace(finding, status=Status.HELD)
+    return change(finding, held, verb="hold", actor=RULE, reason=f"cannot be published: {reason}", now=now)
 
 
 def published(finding: Finding, now: datetime) -> Change:

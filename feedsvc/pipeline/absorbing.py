@@ -41,9 +41,13 @@ class Looks:
         """When this source's baseline of a netblock was complete for the watch as it reads now."""
         return self.at.get((watch.id, watch.fingerprint, source, netblock))
 
-    def watching_since(self, watch: Watch, netblock: str) -> datetime | None:
-        """When any source's baseline of a netblock was first complete for the watch, however it read then."""
-        times = [at for (name, _, _, block), at in self.at.items() if name == watch.id and block == netblock]
+    def watching_since(self, watch: Watch, netblock: str, *, fingerprint: str | None = None) -> datetime | None:
+        """When any source's baseline of a netblock was first complete for the watch; as it reads now, or however it read."""
+        times = [
+            at
+            for (name, read_as, _, block), at in self.at.items()
+            if (name, block) == (watch.id, netblock) and fingerprint in {None, read_as}
+        ]
         return min(times, default=None)
 
     def knew_domain(self, facts: NameFacts, source: str, netblock: str) -> bool:
@@ -66,10 +70,8 @@ def absorb(parts: Parts, source: str, batch: Batch, now: datetime) -> list[Chang
     matched = {name for _, name in seen}
     parts.history.facts.sight(source, [one for one in batch.sightings if one.rrname in matched])
     parts.history.facts.move(batch.cursors, now)
-    if batch.end is not None:
-        if batch.end.outcome is Outcome.COMPLETE:
-            _mark_complete(parts, source, batch, now)
-        changes += _settle(parts, now)
+    if batch.end is not None and batch.end.outcome is Outcome.COMPLETE:
+        _mark_complete(parts, source, batch, now)
     return changes
 
 
@@ -156,11 +158,13 @@ def _first(observation: Observation, now: datetime) -> datetime | None:
 def _find(watch: Watch, seen: Finding, facts: NameFacts, looks: Looks, now: datetime) -> Change:
     [source] = seen.sources
     complete_at = looks.complete_at(watch, source, seen.netblock)
-    since = looks.watching_since(watch, seen.netblock)
     # A source that joins later brings old names and new ones at once: what began after the watch did is news all the same.
-    began_later = since is not None and seen.provider_first_seen is not None and seen.provider_first_seen > since
+    # Not so for a rule that asks for other names or netblocks than it did: nobody has looked there for those.
+    joined = looks.watching_since(watch, seen.netblock, fingerprint=watch.fingerprint)
+    began_later = joined is not None and seen.provider_first_seen is not None and seen.provider_first_seen > joined
     past = _past(facts, seen.netblock, domain_known=looks.knew_domain(facts, source, seen.netblock))
-    kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since or now)
+    since = looks.watching_since(watch, seen.netblock) or now
+    kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since)
     return policy.find(
         dataclasses.replace(seen, novelty=kind),
         watch,
@@ -191,17 +195,3 @@ def _mark_complete(parts: Parts, source: str, batch: Batch, now: datetime) -> No
         if str(block) in blocks
     ]
     parts.history.facts.add_baselines(keys, now)
-
-
-def _settle(parts: Parts, now: datetime) -> list[Change]:
-    changes: list[Change] = []
-    for watch in parts.watches.values():
-        waiting = parts.history.findings.with_status({Status.CANDIDATE}, watch.id)
-        key = f"settled/{watch.id}"
-        settled = parts.history.note(key) or ""
-        fresh = [one for one in waiting if one.first_seen.isoformat() > settled]
-        changes += policy.settle(watch, waiting, fresh, parts.limits.findings_per_poll, now)
-        if fresh:
-            parts.history.keep_note(key, max(one.first_seen.isoformat() for one in fresh))
-    parts.history.findings.apply(changes)
-    return changes

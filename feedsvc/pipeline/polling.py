@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from feedsvc import clock
 from feedsvc.errors import Busy, SourceError
-from feedsvc.judge import policy
 from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome
 from feedsvc.names import Netblock
+from feedsvc.pipeline import settling
 from feedsvc.pipeline.absorbing import absorb
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources.port import Source
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 LONGEST_STAY_AWAY = timedelta(days=1)
 """A Retry-After beyond this is taken for this: a provider's mistake must not silence a source for ever."""
+
+STOPPED = "stopped: the process was asked to end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +57,32 @@ def _poll_claimed(parts: Parts, source: Source, window: datetime | None) -> Poll
         run = parts.history.runs.begin(f"poll/{source.name}", window or now, now)
     if run is None:
         return Polled(SourceOutcome(source.name, Outcome.SKIPPED, f"its window of {window} was polled already"))
-    changes, ends, refused = _read(parts, source, run, now)
-    outcome = SourceOutcome(source.name, *_summary(ends), refused=_merge(refused), at=parts.clock())
-    changes += _close(parts, source, run, outcome, ends)
+    said = _read(parts, source, run, now)
+    outcome = SourceOutcome(source.name, *_summary(said.ends), refused=_merge(said.refused), at=parts.clock())
+    last = _close(parts, run, outcome, said)
     log.info("source.polled", source=source.name, outcome=str(outcome.outcome), reason=outcome.reason)
-    return Polled(outcome, tuple(changes))
+    return Polled(outcome, (*said.changes, *last))
 
 
-def _read(parts: Parts, source: Source, run: Run, now: datetime) -> tuple[list[Change], list[End], list[Refused]]:
-    changes: list[Change] = []
-    ends: list[End] = []
-    refused: list[Refused] = []
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a source said, batch after batch, and what was decided on it."""
+
+    changes: list[Change] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+def _read(parts: Parts, source: Source, run: Run, now: datetime) -> _Said:
+    said = _Said()
     for batch in _batches(parts, source, now):
         with parts.history.transaction():
-            changes += absorb(parts, source.name, batch, parts.clock())
+            said.changes.extend(absorb(parts, source.name, batch, parts.clock()))
             parts.history.facts.refuse(run.id, source.name, batch.refused)
-        refused += batch.refused
-        ends += [batch.end] if batch.end else []
-        parts.progress(f"{source.name}: {len(ends)} of {len(_netblocks(parts, source))} netblocks")
-    return changes, ends, refused
+        said.refused.extend(batch.refused)
+        said.ends.extend([batch.end] if batch.end else [])
+        parts.progress(f"{source.name}: {len(said.ends)} of {len(_netblocks(parts, source))} netblocks")
+    return said
 
 
 def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
@@ -82,11 +91,12 @@ def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
     if away is not None:
         yield Batch(end=away)
         return
+    cursors = parts.history.facts.cursors(source.name)
     try:
-        for batch in source.read(_netblocks(parts, source), parts.history.facts.cursors(source.name), now):
+        for batch in source.read(_netblocks(parts, source), cursors, now):
             yield batch
             if parts.stop.is_set():
-                yield Batch(end=End(Outcome.PARTIAL, "stopped: the process was asked to end"))
+                yield Batch(end=End(Outcome.PARTIAL, STOPPED))
                 return
     except SourceError as err:
         yield Batch(end=End(Outcome.FAILED, str(err), err.retry_after))
@@ -102,37 +112,22 @@ def _netblocks(parts: Parts, source: Source) -> tuple[Netblock, ...]:
 
 def _stay_away(parts: Parts, source: Source, now: datetime) -> End | None:
     until = parts.history.note(f"stay-away/{source.name}")
-    if not until or clock.parse_rfc3339(until) <= now:
+    # Further away than anybody can ask for, it was written by a clock that has since stepped back.
+    if not until or not now < clock.parse_rfc3339(until) <= now + LONGEST_STAY_AWAY:
         return None
     return End(Outcome.SKIPPED, f"the provider asked us to stay away until {until}")
 
 
-def _close(parts: Parts, source: Source, run: Run, outcome: SourceOutcome, ends: Sequence[End]) -> list[Change]:
+def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[Change]:
     now = parts.clock()
     with parts.history.transaction():
-        changes = _expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
-        waits = [end.retry_after for end in ends if end.retry_after]
+        changes = settling.settle(parts, outcome.name, said.changes, now)
+        changes += settling.expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
+        waits = [end.retry_after for end in said.ends if end.retry_after]
         if waits:
             until = now + min(timedelta(seconds=max(waits)), LONGEST_STAY_AWAY)
-            parts.history.keep_note(f"stay-away/{source.name}", clock.rfc3339(until))
+            parts.history.keep_note(f"stay-away/{outcome.name}", clock.rfc3339(until))
         parts.history.runs.end(run.id, [outcome], now)
-    return changes
-
-
-def _expire(parts: Parts, now: datetime) -> list[Change]:
-    """Expire what no source can still see: each that gave evidence looked, completely, after validity ended."""
-    marks = parts.history.facts.marks()
-    configured = set(parts.source_names)
-    changes = [
-        policy.expire(finding, now)
-        for watch in parts.watches
-        for finding in parts.history.findings.expiring(watch, now)
-        if all(
-            (mark := marks.get((source, finding.netblock))) and finding.valid_until and mark >= finding.valid_until
-            for source in configured.intersection(finding.sources)
-        )
-    ]
-    parts.history.findings.apply(changes)
     return changes
 
 

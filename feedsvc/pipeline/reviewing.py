@@ -58,7 +58,8 @@ def undo(parts: Parts, number: int, *, actor: str, reason: str) -> tuple[int, Ch
         finding = parts.history.findings.get(decision.watch, [decision.name])[decision.name]
         now = parts.clock()
         past = parts.history.findings.decisions(decision.name)
-        change = review.undo(decision, finding, past, actor=actor, reason=reason, now=now)
+        watch = parts.watches.get(finding.watch)
+        change = review.undo(decision, finding, watch, past, actor=actor, reason=reason, now=now)
         return _carry_out(parts, [finding], [change], now)[0]
 
 
@@ -98,8 +99,7 @@ def _carry_out(
     leaving = [
         before
         for before, change in zip(findings, changes, strict=True)
-        if change.finding.status is Status.REVOKED
-        or (before.status is Status.PUBLISHED and change.finding.status is not Status.PUBLISHED)
+        if change.finding.status is Status.REVOKED or change.finding.episode > before.episode
     ]
     publishing.revoke(parts, leaving, now)
     return list(zip(numbers, changes, strict=True))

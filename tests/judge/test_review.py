@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
 from feedsvc.errors import UsageError
 from feedsvc.judge import policy, review
-from feedsvc.model import Change, Decision, Finding, Status
+from feedsvc.model import Change, Decision, Finding, Status, Tlp
 from tests.judge.making import NOW, finding, watch
 
 ALLOWED = {
@@ -65,7 +66,7 @@ def taken(number: int, verb: str, before: Status, after: Status, actor: str = "a
 
 
 def take_back(decision: Decision, one: Finding, past: list[Decision]) -> Change:
-    return review.undo(decision, one, past, actor="bo", reason="", now=NOW)
+    return review.undo(decision, one, watch(), past, actor="bo", reason="", now=NOW)
 
 
 def test_undo_returns_to_the_status_before() -> None:
@@ -83,10 +84,46 @@ def test_undoing_an_approval_that_went_out_spends_its_id() -> None:
     assert (change.finding.status, change.finding.episode) == (Status.CANDIDATE, 2)
 
 
+@pytest.mark.parametrize("later", ["expire", "reactivate"])
+def test_undoing_an_approval_that_went_out_spends_its_id_whatever_time_made_of_it(later: str) -> None:
+    decision = taken(3, "approve", Status.HELD, Status.APPROVED)
+    publish = taken(4, "publish", Status.APPROVED, Status.PUBLISHED, policy.RULE)
+    by_time = taken(5, later, Status.PUBLISHED, Status.EXPIRED, policy.RULE)
+    change = take_back(decision, finding(status=Status.EXPIRED), [decision, publish, by_time])
+    assert (change.finding.status, change.finding.episode) == (Status.HELD, 2)
+
+
+def test_undoing_an_approval_of_an_expired_name_leaves_it_revoked_as_readers_have_it() -> None:
+    decision = taken(3, "approve", Status.EXPIRED, Status.APPROVED)
+    publish = taken(4, "publish", Status.APPROVED, Status.PUBLISHED, policy.RULE)
+    change = take_back(decision, finding(status=Status.PUBLISHED), [decision, publish])
+    assert (change.finding.status, change.finding.episode) == (Status.REVOKED, 2)
+
+
+REVOKE = taken(5, "revoke", Status.PUBLISHED, Status.REVOKED)
+
+
 def test_undoing_a_revocation_publishes_under_a_new_id() -> None:
-    decision = taken(5, "revoke", Status.PUBLISHED, Status.REVOKED)
-    change = take_back(decision, finding(status=Status.REVOKED), [decision])
+    change = take_back(REVOKE, finding(status=Status.REVOKED), [REVOKE])
     assert (change.finding.status, change.finding.episode) == (Status.APPROVED, 2)
+
+
+def test_who_takes_a_revocation_back_vouches_for_the_name_from_now_on() -> None:
+    old = finding(status=Status.REVOKED, valid_until=NOW - timedelta(days=1))
+    assert take_back(REVOKE, old, [REVOKE]).finding.valid_until == NOW + timedelta(days=45)
+
+
+def test_a_revocation_is_final_for_a_name_that_must_not_leave_any_more() -> None:
+    with pytest.raises(UsageError, match="public suffix"):
+        take_back(REVOKE, finding("info.ro", status=Status.REVOKED), [REVOKE])
+    with pytest.raises(UsageError, match="no rule"):
+        review.undo(REVOKE, finding(status=Status.REVOKED), None, [REVOKE], actor="bo", reason="", now=NOW)
+
+
+def test_what_goes_out_has_the_marking_and_confidence_that_its_rule_has_by_now() -> None:
+    rule = watch(tlp=Tlp.RED, confidence=90)
+    change = review.decide("approve", finding(), rule, actor="ana", reason="r", now=NOW)
+    assert (change.finding.tlp, change.finding.confidence) == (Tlp.RED, 90)
 
 
 def test_only_the_latest_decision_of_a_person_can_be_undone() -> None:

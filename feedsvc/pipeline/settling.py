@@ -1,0 +1,81 @@
+"""The end of a source's poll: its candidates are decided on as a whole, and what nobody can still see expires.
+
+Both happen in the transaction that closes the poll's run. Until then nothing that the poll found can be published, however
+many netblocks it asks about one after the other: only its end tells whether it found too much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from feedsvc.judge import policy
+from feedsvc.model import Change, Finding, Status, Watch
+from feedsvc.names import parse_address
+from feedsvc.pipeline.parts import Parts
+
+
+def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime) -> list[Change]:
+    """Decide on the candidates that a source brought; those of another source wait for the end of its own poll.
+
+    Args:
+        found: what this poll decided before. What a poll found that was killed before its end counts as found now.
+    """
+    key = f"settled/{source}"
+    settled = parts.history.note(key)
+    brought = {(change.finding.watch, change.finding.name) for change in found if change.finding.status is Status.CANDIDATE}
+
+    def fresh(one: Finding) -> bool:
+        return (one.watch, one.name) in brought or settled is None or one.first_seen > datetime.fromisoformat(settled)
+
+    changes: list[Change] = []
+    for watch in parts.watches.values():
+        waiting = [one for one in _waiting(parts, watch) if _is_of(parts, one, source)]
+        news = [one for one in waiting if fresh(one)]
+        changes += policy.settle(watch, waiting, news, parts.limits.findings_per_poll, now)
+    parts.history.findings.apply(changes)
+    parts.history.keep_note(key, now.isoformat())
+    return changes
+
+
+def _waiting(parts: Parts, watch: Watch) -> tuple[Finding, ...]:
+    return parts.history.findings.with_status({Status.CANDIDATE}, watch.id)
+
+
+def _is_of(parts: Parts, finding: Finding, source: str) -> bool:
+    # What only removed sources brought would wait for ever: whoever comes next takes it.
+    return source in finding.sources or not set(finding.sources) & set(parts.source_names)
+
+
+def expire(parts: Parts, now: datetime) -> list[Change]:
+    """Expire what no source can still see: each that gave evidence looked, completely, after validity ended.
+
+    A rule, netblock or source that is no longer configured is not waited for: nobody will ever look there again.
+    """
+    marks = parts.history.facts.marks()
+    published = {watch for watch, status in parts.history.findings.counts() if status is Status.PUBLISHED}
+    changes = [
+        policy.expire(finding, now)
+        for watch in sorted(published)
+        for finding in parts.history.findings.expiring(watch, now)
+        if _nobody_sees(parts, finding, marks)
+    ]
+    parts.history.findings.apply(changes)
+    return changes
+
+
+def _nobody_sees(parts: Parts, finding: Finding, marks: Mapping[tuple[str, str], datetime]) -> bool:
+    until = finding.valid_until
+    looks = [
+        marks.get((source, block))
+        for source in set(parts.source_names).intersection(finding.sources)
+        for block in _blocks(parts, finding)
+    ]
+    return until is not None and all(mark is not None and mark >= until for mark in looks)
+
+
+def _blocks(parts: Parts, finding: Finding) -> list[str]:
+    """The netblocks of its rule, as that reads now, that the name was seen in."""
+    watch = parts.watches.get(finding.watch)
+    addresses = [parse_address(one) for one in finding.rdata]
+    return [str(block) for block in watch.netblocks if any(one in block for one in addresses)] if watch else []

@@ -1,0 +1,185 @@
+"""The end of a poll: too much is held as a whole, and only what every source would see by now expires."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from feedsvc import pipeline
+from feedsvc.model import Batch, End, Novelty, Outcome, Status
+from feedsvc.names import Netblock
+from tests.pipeline.playing import DAY, NAME, NOW, decide, feed, parts_at, poll, seen, status
+from tests.site import Site, ago
+from tests.standins import faults
+from tests.standins.cof import CofServer, row
+
+TWO_NETBLOCKS = ["198.51.100.0/31", "198.51.100.2/31"]
+FOUR = [f"a{number:03d}.example.net" for number in range(4)]
+
+
+class Partly:
+    """A source by the name of another that answers about the first netblock alone."""
+
+    name = "pdns"
+    kind = "pdns"
+
+    def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
+        yield Batch(scope=(netblocks[0],), end=End(Outcome.COMPLETE))
+
+
+def limited(site: Site, server: CofServer) -> None:
+    """The baseline is complete, and three names are the most that a poll may find."""
+    site.limits = {"findings_per_poll": 3}
+    site.write()
+    poll(site)
+    server.rows = [seen(name) for name in FOUR]
+
+
+def test_names_of_several_netblocks_are_counted_together(site: Site, server: CofServer) -> None:
+    site.rule = {"netblocks": TWO_NETBLOCKS}
+    limited(site, server)
+    server.rows = [seen(name, f"198.51.100.{number}") for number, name in enumerate(FOUR)]
+    delta = poll(site).delta
+    assert [one.name for one in delta.held] == FOUR
+    assert delta.published == ()
+
+
+def test_a_clock_that_stepped_back_lets_no_flood_through(site: Site, server: CofServer) -> None:
+    limited(site, server)
+    flood, server.rows = server.rows, [seen()]
+    assert [one.name for one in poll(site).delta.published] == [NAME]
+    server.rows = [*server.rows, *(dict(one, time_first=ago(days=2), time_last=ago(days=2)) for one in flood)]
+    delta = poll(site, NOW - DAY).delta
+    assert [one.name for one in delta.held] == FOUR
+    assert delta.published == ()
+
+
+def test_another_source_does_not_settle_what_a_poll_has_still_to_count(tmp_path: Path, server: CofServer) -> None:
+    site = Site(tmp_path, pdns_url=server.url, zeek=True)
+    site.log.write_text("")
+    limited(site, server)
+    with site.parts() as parts:
+        pdns, zeek = parts.sources
+
+        class Interrupted(Partly):
+            def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
+                for batch in pdns.read(netblocks, cursors, now):
+                    yield batch
+                    pipeline.polling.poll(parts, zeek)
+                    pipeline.release(parts)
+
+        pipeline.run(parts, [Interrupted()])
+    assert {status(site, name) for name in FOUR} == {Status.HELD}
+
+
+def seen_then(name: str) -> Mapping[str, object]:
+    """A row about a name that was last seen two months ago."""
+    return row(f"{name}.", "198.51.100.1", ago(days=61), ago(days=60))
+
+
+def test_names_that_come_back_are_counted_with_the_new_ones(site: Site, server: CofServer) -> None:
+    site.limits = {"findings_per_poll": 3}
+    site.write()
+    poll(site, NOW - 70 * DAY)
+    for number, name in enumerate(FOUR):
+        server.rows = [seen_then(name)]
+        poll(site, NOW - (59 - number) * DAY)
+    poll(site, NOW - DAY)
+    assert {status(site, name) for name in FOUR} == {Status.EXPIRED}
+    server.rows = [seen(name) for name in FOUR]
+    assert [one.name for one in poll(site).delta.held] == FOUR
+
+
+def test_an_expired_name_that_is_seen_again_keeps_its_id(site: Site, server: CofServer) -> None:
+    poll(site, NOW - 70 * DAY)
+    server.rows = [seen_then(NAME)]
+    poll(site, NOW - 59 * DAY)
+    poll(site, NOW - DAY)
+    server.rows = [seen()]
+    [back] = poll(site).delta.published
+    assert (back.novelty, back.episode) == (Novelty.REACTIVATED, 1)
+    first, again = feed(site)
+    assert first["id"] == again["id"]
+    assert first["valid_until"] < again["valid_until"]
+
+
+def test_what_waited_beyond_its_validity_is_not_published_by_an_edited_rule(site: Site, server: CofServer) -> None:
+    site.rule["publish"] = "review"
+    site.write()
+    poll(site)
+    server.rows = [seen()]
+    poll(site)
+    site.rule["publish"] = "auto"
+    site.write()
+    server.rows = []
+    [held] = poll(site, NOW + 60 * DAY).delta.held
+    assert "older than valid_for" in held.reason
+
+
+# -- expiry ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def published(site: Site, server: CofServer) -> Site:
+    """A site with one published name, seen in both of its netblocks."""
+    site.rule = {"netblocks": TWO_NETBLOCKS}
+    site.write()
+    poll(site)
+    server.rows = [seen(address="198.51.100.1"), seen(address="198.51.100.2")]
+    poll(site)
+    assert status(site) is Status.PUBLISHED
+    return site
+
+
+def test_a_name_without_evidence_expires_when_every_netblock_was_read(published: Site, server: CofServer) -> None:
+    server.rows = []
+    assert [one.name for one in poll(published, NOW + 44 * DAY).delta.removed] == []
+    assert [one.name for one in poll(published, NOW + 46 * DAY).delta.removed] == [NAME]
+
+
+def test_a_provider_that_is_down_expires_nothing(published: Site, server: CofServer) -> None:
+    server.fault = faults.status(500)
+    assert poll(published, NOW + 100 * DAY).delta.removed == ()
+    assert published.listed() == [NAME]
+
+
+def test_a_netblock_that_did_not_answer_expires_nothing_seen_in_it(published: Site) -> None:
+    with parts_at(published, NOW + 50 * DAY) as parts:
+        result = pipeline.run(parts, [Partly()])
+    assert [one.outcome for one in result.delta.sources] == [Outcome.COMPLETE]
+    assert status(published) is Status.PUBLISHED
+
+
+@pytest.mark.parametrize("edit", [{"id": "another-rule"}, {"netblocks": ["198.51.100.8/31"]}], ids=["rule", "netblock"])
+def test_what_nobody_watches_any_more_expires_in_its_time(
+    published: Site, server: CofServer, edit: dict[str, object]
+) -> None:
+    published.rule |= edit
+    published.write()
+    server.rows = []
+    poll(published)
+    assert published.listed() == [NAME]
+    poll(published, NOW + 50 * DAY)
+    assert status(published) is Status.EXPIRED
+
+
+def test_a_source_that_is_removed_is_not_waited_for(published: Site) -> None:
+    published.pdns_url, published.zeek = "", True
+    published.write()
+    published.log.write_text("")
+    poll(published)
+    assert published.listed() == [NAME]
+    poll(published, NOW + 50 * DAY)
+    assert status(published) is Status.EXPIRED
+
+
+def test_a_rule_that_is_gone_keeps_its_decisions_within_reach(published: Site) -> None:
+    (published.folder / "rules" / "jar.yaml").write_text(
+        json.dumps({"id": "other", "title": "o", "netblocks": ["203.0.113.0/31"]})
+    )
+    decide(published, "revoke", NAME)
+    assert published.listed() == []
