@@ -6,14 +6,19 @@ stored together (design §6.2, §6.3). A process that dies in between leaves fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from feedsvc import clock
+from feedsvc.errors import PublishError
 from feedsvc.judge import policy
-from feedsvc.model import Change, Collection, Finding, Status, StixObject
+from feedsvc.model import Change, Collection, Finding, Status, StixObject, Tlp
+from feedsvc.names import publishable
 from feedsvc.pipeline.parts import Parts
 from feedsvc.publish import stix
+
+T = TypeVar("T")
 
 CHUNK = 200
 """Findings published in one transaction: other writers wait at most for this many."""
@@ -23,20 +28,30 @@ def publish_approved(parts: Parts) -> list[Change]:
     """Publish every approved finding; returns the decisions."""
     changes: list[Change] = []
     approved = parts.history.findings.with_status({Status.APPROVED})
-    for start in range(0, len(approved), CHUNK):
-        parts.progress(f"publishing {start + 1} of {len(approved)}")
+    for chunk in _chunks(approved):
+        parts.progress(f"publishing {len(changes) + 1} of {len(approved)}")
         with parts.history.transaction():
-            changes += _publish(parts, approved[start : start + CHUNK], parts.clock())
+            changes += _publish(parts, chunk, parts.clock())
         if parts.stop.is_set():
             break
     return changes
 
 
 def _publish(parts: Parts, approved: Sequence[Finding], now: datetime) -> list[Change]:
-    # Findings of a rule that is gone wait until it is back: without the rule nobody can say what they mean.
-    changes = [policy.published(finding, now) for finding in approved if finding.watch in parts.watches]
+    changes: list[Change] = []
+    objects: list[StixObject] = []
+    for finding in approved:
+        # Findings of a rule that is gone wait until it is back: without the rule nobody can say what they mean.
+        if finding.watch not in parts.watches:
+            continue
+        try:
+            objects.append(_version(parts, finding, now))
+        except PublishError as err:
+            changes.append(policy.unfit(finding, str(err), now))
+        else:
+            changes.append(policy.published(finding, now))
     parts.history.findings.apply(changes)
-    _add(parts, [_version(parts, change.finding, now) for change in changes], now)
+    _add(parts, objects, now)
     return changes
 
 
@@ -47,7 +62,8 @@ def renew(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
         watch = parts.watches[finding.watch]
         current = parts.history.feed.current(_object_id(parts, finding))
         until = stix.valid_until(current) if current else None
-        if until and policy.renewal_due(until, finding, watch, now):
+        # What the gate refuses by now gets no new version; the lists leave it out, and a person must revoke it.
+        if until and policy.renewal_due(until, finding, watch, now) and publishable(finding.name):
             objects.append(_version(parts, finding, now))
     _add(parts, objects, now)
 
@@ -55,34 +71,57 @@ def renew(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
 def revoke(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
     """A last version, `revoked: true`, of each finding as it was when it was published; inside a transaction."""
     objects = (parts.history.feed.current(_object_id(parts, finding)) for finding in findings)
-    _add(parts, [stix.revoked(one, _modified(one, now)) for one in objects if one and not one.revoked], now)
+    last = [stix.revoked(one, _modified(one, now)) for one in objects if one and not one.revoked]
+    for collection in parts.collections:
+        # Also where its configuration would not take it any more: whoever read the name there must read this.
+        standing = [one for one in last if parts.history.feed.has(collection.id, one.id, Tlp.RED.rank)]
+        _add_to(parts, collection, standing, now)
 
 
 def enrol(parts: Parts) -> None:
     """Bring collections that are new, or take more than before, up to what is published already."""
-    for collection in parts.collections:
-        key, takes = f"enrolled/{collection.id}", f"{collection.max_tlp} {' '.join(collection.watches)}"
-        # Looking for what is missing looks at every object; only another configuration can have made something so.
-        if parts.history.note(key) != takes:
-            _fill(parts, collection)
-            with parts.history.transaction():
-                parts.history.keep_note(key, takes)
-
-
-def _fill(parts: Parts, collection: Collection) -> None:
-    missing = parts.history.feed.missing(collection)
-    for start in range(0, len(missing), CHUNK):
-        chunk = missing[start : start + CHUNK]
+    takes = " ".join(f"{one.id} {one.max_tlp} {','.join(one.watches)}" for one in parts.collections)
+    # Looking for what is missing looks at everything published; only another configuration can have made something so. A
+    # process with another one leaves its own mark here, so what it published meanwhile is looked for too.
+    if parts.history.note("enrolled") == takes:
+        return
+    for chunk in _chunks(_nowhere(parts)):
         with parts.history.transaction():
             now = parts.clock()
-            parts.history.feed.add(collection, [*_referred(parts, chunk, now), *chunk], now)
+            _add(parts, [_version(parts, one, now) for one in chunk], now)
+    for collection in parts.collections:
+        for missing in _chunks(parts.history.feed.missing(collection)):
+            with parts.history.transaction():
+                _add_to(parts, collection, missing, parts.clock())
+    with parts.history.transaction():
+        parts.history.keep_note("enrolled", takes)
+
+
+def _nowhere(parts: Parts) -> list[Finding]:
+    """Published findings that no collection took when they were, so that no object was ever made of them."""
+    return [
+        one
+        for one in parts.history.findings.with_status({Status.PUBLISHED})
+        if one.watch in parts.watches
+        and publishable(one.name)
+        and parts.history.feed.current(_object_id(parts, one)) is None
+    ]
+
+
+def _chunks(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), CHUNK):
+        yield whole[start : start + CHUNK]
 
 
 def _add(parts: Parts, objects: Sequence[StixObject], now: datetime) -> None:
     for collection in parts.collections:
         taken = [one for one in objects if one.watch and collection.takes(one.watch, one.tlp)]
-        if taken:
-            parts.history.feed.add(collection, [*_referred(parts, taken, now), *taken], now)
+        _add_to(parts, collection, taken, now)
+
+
+def _add_to(parts: Parts, collection: Collection, objects: Sequence[StixObject], now: datetime) -> None:
+    if objects:
+        parts.history.feed.add(collection, [*_referred(parts, objects, now), *objects], now)
 
 
 def _referred(parts: Parts, objects: Sequence[StixObject], now: datetime) -> list[StixObject]:
