@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feedsvc.model import Change, Delta, SourceOutcome
+from feedsvc.model import Change, Delta, Outcome, SourceOutcome
 from feedsvc.pipeline import exporting, polling, publishing, reading
 from feedsvc.pipeline.exporting import Exported
 from feedsvc.pipeline.parts import Parts
@@ -30,7 +30,7 @@ class RunResult:
     @property
     def clean(self) -> bool:
         """Whether every source was complete and every list was written."""
-        return all(one.outcome == "complete" for one in self.delta.sources) and not self.exported.held
+        return all(one.outcome is Outcome.COMPLETE for one in self.delta.sources) and not self.exported.held
 
 
 def run(parts: Parts, sources: Sequence[Source], window: datetime | None = None) -> RunResult:
@@ -44,7 +44,8 @@ def run(parts: Parts, sources: Sequence[Source], window: datetime | None = None)
     changes: list[Change] = list(release(parts))
     for source in sources:
         if parts.stop.is_set():
-            break
+            outcomes.append(SourceOutcome(source.name, Outcome.SKIPPED, polling.STOPPED))
+            continue
         polled = polling.poll(parts, source, window)
         outcomes.append(polled.outcome)
         changes += polled.changes

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from feedsvc.clock import monotonic
-from feedsvc.errors import Busy, UsageError
-from feedsvc.model import ExportState, Refused, Status
+from feedsvc.errors import Busy, PublishError, UsageError
+from feedsvc.model import ExportState, ListedName, Refused, Status
 from feedsvc.pipeline.parts import Export, Parts
 from feedsvc.publish.lists import Order, Written, write_exports
 
@@ -17,7 +18,7 @@ PATIENCE = 60.0
 """Seconds to wait for another process that writes the lists: it may have read history before us, so ours must follow."""
 
 # Statuses that a published name gets by a person's word alone; expiry is the other way out, and is guarded.
-_BY_A_PERSON = frozenset({Status.REVOKED, Status.REJECTED, Status.HELD, Status.CANDIDATE})
+_BY_A_PERSON = frozenset({Status.REVOKED, Status.REJECTED, Status.HELD, Status.CANDIDATE, Status.BASELINE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,53 @@ def write(parts: Parts, only: str = "", *, accept_shrink: bool = False) -> Expor
     if not parts.exports:
         return Exported()
     with _turn(parts):
-        written = write_exports(
-            parts.exports_dir,
-            [_order(parts, export, accept_shrink=accept_shrink) for export in chosen],
-            parts.clock(),
-            producer=parts.producer.name,
-            shrink=parts.limits.shrink,
-            others=frozenset(one.settings.name for one in parts.exports) - {one.settings.name for one in chosen},
-        )
+        written = _write(parts, chosen, accept_shrink=accept_shrink)
         _keep(parts, written)
     return Exported(
         held=tuple((one.state.name, one.state.held) for one in written if one.state.held),
         changed=tuple(one.state.name for one in written if one.changed),
         left_out=tuple((one.state.name, refused) for one in written for refused in one.left_out),
     )
+
+
+def _write(parts: Parts, chosen: Sequence[Export], *, accept_shrink: bool) -> tuple[Written, ...]:
+    known = {state.name: state for state in parts.history.exports.all()}
+    taken_out = frozenset(one.name for one in parts.history.findings.with_status(_BY_A_PERSON))
+    orders = [
+        Order(
+            name=export.settings.name,
+            format_name=export.settings.format,
+            format=export.format,
+            listed=_listed(parts, export),
+            authorised=taken_out,
+            accept_shrink=accept_shrink,
+            previous=known.get(export.settings.name),
+        )
+        for export in chosen
+    ]
+    others = frozenset(one.settings.name for one in parts.exports) - {order.name for order in orders}
+    try:
+        return write_exports(
+            parts.exports_dir,
+            orders,
+            parts.clock(),
+            producer=parts.producer.name,
+            shrink=parts.limits.shrink,
+            others=others,
+        )
+    except PublishError as err:
+        # No list was written: each stands as it did, and says why. The run that led here is not undone by it.
+        return tuple(Written(_held(parts, export, known, str(err)), changed=False) for export in chosen)
+
+
+def _listed(parts: Parts, export: Export) -> Iterator[ListedName]:
+    settings = export.settings
+    return parts.history.findings.listed(settings.watches, settings.max_tlp, settings.min_confidence)
+
+
+def _held(parts: Parts, export: Export, known: Mapping[str, ExportState], why: str) -> ExportState:
+    never = ExportState(export.settings.name, export.settings.format, 0, 0, "", changed_at=parts.clock())
+    return dataclasses.replace(known.get(export.settings.name, never), held=why)
 
 
 def _chosen(parts: Parts, only: str) -> tuple[Export, ...]:
@@ -94,20 +128,6 @@ def _claimed(parts: Parts, stack: ExitStack, *, insist: bool) -> bool:
     return True
 
 
-def _order(parts: Parts, export: Export, *, accept_shrink: bool) -> Order:
-    settings = export.settings
-    taken_out = parts.history.findings.with_status(_BY_A_PERSON)
-    return Order(
-        name=settings.name,
-        format_name=settings.format,
-        format=export.format,
-        listed=parts.history.findings.listed(settings.watches, settings.max_tlp, settings.min_confidence),
-        authorised=frozenset(one.name for one in taken_out),
-        accept_shrink=accept_shrink,
-        previous=next((one for one in parts.history.exports.all() if one.name == settings.name), None),
-    )
-
-
 def _keep(parts: Parts, written: tuple[Written, ...]) -> None:
     known = {state.name: state for state in parts.history.exports.all()}
     fresh = [one.state for one in written if known.get(one.state.name) != one.state]
@@ -118,6 +138,8 @@ def _keep(parts: Parts, written: tuple[Written, ...]) -> None:
 
 
 def states(parts: Parts) -> tuple[ExportState, ...]:
-    """How each configured list stands."""
-    configured = {export.settings.name for export in parts.exports}
-    return tuple(one for one in parts.history.exports.all() if one.name in configured)
+    """How each configured list stands; one that was never written is held for that reason."""
+    known = {state.name: state for state in parts.history.exports.all()}
+    never = "it was never written; `feedsvc export` writes it"
+    found = (known.get(one.settings.name) or _held(parts, one, known, never) for one in parts.exports)
+    return tuple(sorted(found, key=lambda state: state.name))
