@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from feedsvc import assemble, pipeline
+import pytest
+
+from feedsvc import assemble, cli, pipeline
 from feedsvc.pipeline.parts import Parts
 
 NETBLOCK = "198.51.100.0/28"
@@ -114,20 +116,23 @@ class Site:
         """The command line of the installed program on this configuration."""
         return [sys.executable, "-m", "feedsvc", "--config", str(self.file), *arguments]
 
-    def run(self, *arguments: str, code: int | Sequence[int] = 0, stdin: bytes = b"") -> str:
+    def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command; what it printed. Fails when it ends otherwise than with `code`."""
-        done = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, check=False, timeout=100)
-        said = f"{done.stdout.decode()}\n{done.stderr.decode()}"
-        assert done.returncode in ([code] if isinstance(code, int) else code), said
-        return done.stdout.decode()
+        return self._end(arguments, code)[0]
 
     def fails(self, *arguments: str) -> str:
         """Run a command that must end as bad usage; what it said on stderr."""
-        done = subprocess.run(self.command(*arguments), capture_output=True, check=False, timeout=100)
-        assert done.returncode == 2, done.stdout.decode() + done.stderr.decode()
-        return done.stderr.decode()
+        return self._end(arguments, 2)[1]
 
-    def json(self, *arguments: str, code: int | Sequence[int] = 0) -> Any:
+    def _end(self, arguments: Sequence[str], code: int) -> tuple[str, str]:
+        # The command line in this process: all of it but the second that a Python takes to import its libraries.
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            cli.main(["--config", str(self.file), *arguments])
+        assert (ended.value.code or 0) == code, f"{out.getvalue()}\n{err.getvalue()}"
+        return out.getvalue(), err.getvalue()
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
         """Run a command with `--json`; what it printed, decoded."""
         return json.loads(self.run(*arguments, "--json", code=code))
 

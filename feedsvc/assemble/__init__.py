@@ -157,6 +157,6 @@ def day(loaded: Settings, text: str) -> tuple[date, datetime, datetime]:
     near = {"today": today, "yesterday": today - timedelta(days=1)}
     try:
         found = near.get(text) or date.fromisoformat(text)
-    except ValueError as err:
+        return (found, *clock.day_bounds(found, loaded.timezone))
+    except (ValueError, OverflowError) as err:  # the last day of the calendar has no next one
         raise UsageError(f"{text!r} is no day: write YYYY-MM-DD, today or yesterday") from err
-    return (found, *clock.day_bounds(found, loaded.timezone))

@@ -8,6 +8,7 @@ Results go to stdout, logs and progress to stderr. Exit codes: 0 done; 1 done bu
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,24 +62,27 @@ app.add_typer(deciding.app, name="review")
 app.add_typer(partners.app, name="partner")
 
 
-def main() -> None:
-    """Run a command; every error becomes one clear message and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; every error becomes one clear message and an exit code.
+
+    Args:
+        arguments: those of the process when left out.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
+    from feedsvc.cli.printing import speak_utf8
     from feedsvc.errors import ConfigError, FeedsvcError, UsageError
 
+    speak_utf8()
     try:
-        app(standalone_mode=True)
+        app(arguments)
     except ConfigError as err:
         fail(str(err), 2)
     except UsageError as err:
         fail(f"feedsvc: {err}", 2)
-    except FeedsvcError as err:
+    except (FeedsvcError, OSError) as err:
         fail(f"feedsvc: {err}", 1)
-    except BrokenPipeError:
-        # The reader of our output went away (`feedsvc sweep … | head`): nothing is wrong, nothing more to say.
-        sys.stderr.close()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        fail("feedsvc: interrupted", 130)
 
 
 def fail(message: str, code: int) -> None:

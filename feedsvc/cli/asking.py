@@ -35,18 +35,19 @@ def diff(
 
     settings = assemble.settings(context.obj)
     day, start, end = assemble.day(settings, date)
-    with assemble.parts(settings, watch=watch, read_only=True) as parts:
+    with assemble.parts(settings, read_only=True) as parts:
+        reading.know_watch(parts, watch)
         delta = reading.day(parts, day.isoformat(), start, end)
     if watch:
         delta = of_watch(delta, watch)
     if as_json or form is Format.JSON:
-        print(printing.json_text(delta_text.as_json(delta, "date")))
+        printing.say(printing.json_text(delta_text.as_json(delta, "date")))
     elif form is Format.MD:
-        print(delta_text.as_markdown(delta, settings.timezone))
+        printing.say(delta_text.as_markdown(delta, settings.timezone))
     elif form is Format.CSV:
-        print(delta_text.as_csv(delta), end="")
+        printing.say(delta_text.as_csv(delta), end="")
     else:
-        print(delta_text.as_text(delta, settings.timezone))
+        printing.say(delta_text.as_text(delta, settings.timezone))
 
 
 def explain(
@@ -61,9 +62,12 @@ def explain(
     from feedsvc.pipeline import reading
 
     settings = assemble.settings(context.obj)
-    with assemble.parts(settings, watch=watch, read_only=True) as parts:
+    with assemble.parts(settings, read_only=True) as parts:
+        reading.know_watch(parts, watch)
         explanation = reading.explain(parts, name, watch)
-    print(printing.json_text(showing.explanation_json(explanation)) if as_json else showing.explanation_text(explanation))
+    printing.say(
+        printing.json_text(showing.explanation_json(explanation)) if as_json else showing.explanation_text(explanation)
+    )
 
 
 def status(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -75,6 +79,6 @@ def status(context: typer.Context, as_json: JsonOption = False) -> None:
     settings = assemble.settings(context.obj)
     with assemble.parts(settings, read_only=True) as parts:
         stand = standing.stand(parts, settings.sources)
-    print(printing.json_text(showing.status_json(stand)) if as_json else showing.status_text(stand))
+    printing.say(printing.json_text(showing.status_json(stand)) if as_json else showing.status_text(stand))
     if not stand.clean:
         raise typer.Exit(1)

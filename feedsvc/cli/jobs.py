@@ -34,11 +34,10 @@ def run(
         result = pipeline.run(parts, assemble.chosen(parts.sources, source))
     delta = of_watch(result.delta, watch) if watch else result.delta
     if as_json:
-        print(printing.json_text(delta_text.as_json(delta, "run")))
+        printing.say(printing.json_text(delta_text.as_json(delta, "run")))
     else:
-        print(delta_text.as_text(delta, settings.timezone))
-    for name, reason in result.exported.held:
-        typer.echo(f"feedsvc: export {name} is held: {reason}", err=True)
+        printing.say(delta_text.as_text(delta, settings.timezone))
+    printing.complain_of_lists(result.exported.held)
     if not result.clean:
         raise typer.Exit(1)
 
@@ -69,7 +68,10 @@ def export(
     with printing.progress() as progress, assemble.parts(settings, progress=progress) as parts:
         exported = exporting.write(parts, only=name, accept_shrink=accept_shrink)
         states = exporting.states(parts)
-    print(printing.json_text([shapes.export_json(one) for one in states]) if as_json else showing.exports_text(states))
+    printing.say(
+        printing.json_text([shapes.export_json(one) for one in states]) if as_json else showing.exports_text(states)
+    )
+    printing.complain_of_lists(exported.held)
     if exported.held:
         raise typer.Exit(1)
 
@@ -84,7 +86,7 @@ def verify(context: typer.Context, as_json: JsonOption = False) -> None:
     log_to_stderr()
     with printing.progress() as progress, verifier(assemble.settings(context.obj), progress=progress) as ready:
         report = compare(ready)
-    print(printing.json_text(report.as_json()) if as_json else report.as_text())
+    printing.say(printing.json_text(report.as_json()) if as_json else report.as_text())
     if not report.clean:
         raise typer.Exit(1)
 
@@ -97,4 +99,4 @@ def demo(
     from feedsvc.assemble.logging import log_to_stderr
 
     log_to_stderr()
-    the_demo.run(once=once, say=print)
+    the_demo.run(once=once, say=printing.say)

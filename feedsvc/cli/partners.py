@@ -40,10 +40,12 @@ def add(
 
 def _show(granted: Granted, *, as_json: bool) -> None:
     if as_json:
-        print(printing.json_text({"name": granted.name, "token": granted.token, "collections": list(granted.collections)}))
+        printing.say(
+            printing.json_text({"name": granted.name, "token": granted.token, "collections": list(granted.collections)})
+        )
         return
-    print(f"partner {granted.name}\ntoken   {granted.token}\nreads   {', '.join(granted.collections)}")
-    print("The token is shown this once. Basic access: the partner's name and the token; or Bearer with the token.")
+    printing.say(f"partner {granted.name}\ntoken   {granted.token}\nreads   {', '.join(granted.collections)}")
+    printing.say("The token is shown this once. Basic access: the partner's name and the token; or Bearer with the token.")
 
 
 @app.command("list")
@@ -55,7 +57,7 @@ def list_partners(context: typer.Context, as_json: JsonOption = False) -> None:
     with assemble.parts(assemble.settings(context.obj), read_only=True) as parts:
         partners = parts.history.partners.all()
     if as_json:
-        print(printing.json_text([shapes.partner_json(one) for one in partners]))
+        printing.say(printing.json_text([shapes.partner_json(one) for one in partners]))
         return
     rows = [
         (
@@ -67,7 +69,9 @@ def list_partners(context: typer.Context, as_json: JsonOption = False) -> None:
         )
         for one in partners
     ]
-    print(printing.table(rows, ["PARTNER", "COLLECTIONS", "MAX TLP", "EXPORTS", "LAST FETCH"]) if rows else "no partners")
+    printing.say(
+        printing.table(rows, ["PARTNER", "COLLECTIONS", "MAX TLP", "EXPORTS", "LAST FETCH"]) if rows else "no partners"
+    )
 
 
 @app.command("rotate")
@@ -88,7 +92,7 @@ def remove(context: typer.Context, name: Name) -> None:
 
     with assemble.parts(assemble.settings(context.obj)) as parts, parts.history.transaction():
         parts.history.partners.remove(name)
-    print(f"{name} can read nothing any more")
+    printing.say(f"{name} can read nothing any more")
 
 
 @app.command("preview")
@@ -99,4 +103,4 @@ def preview(context: typer.Context, name: Name) -> None:
 
     with assemble.parts(assemble.settings(context.obj), read_only=True) as parts:
         for body in granting.preview(parts, name):
-            print(body.decode())
+            printing.say(body.decode())

@@ -16,10 +16,14 @@ def init(
 ) -> None:
     """Write a starter configuration, rules and exports folder; overwrite nothing."""
     from feedsvc.cli import starting
+    from feedsvc.errors import UsageError
 
-    for path, written in starting.start(folder):
-        print(f"{'wrote' if written else 'kept '} {path}")
-    print(f"\nnext: feedsvc --config {folder / 'feedsvc.toml'} check")
+    try:
+        for path, written in starting.start(folder):
+            printing.say(f"{'wrote' if written else 'kept '} {path}")
+    except OSError as err:
+        raise UsageError(f"cannot write {err.filename or folder}: {err.strerror}; give another DIR") from err
+    printing.say(f"\nnext: feedsvc --config {folder / 'feedsvc.toml'} check")
 
 
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -29,9 +33,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     faults = assemble.check(context.obj)
     if as_json:
         rows = [{"file": fault.file, "line": fault.line, "message": fault.message} for fault in faults]
-        print(printing.json_text(rows))
+        printing.say(printing.json_text(rows))
     else:
-        print("\n".join(str(fault) for fault in faults) if faults else "no faults")
+        printing.say("\n".join(str(fault) for fault in faults) if faults else "no faults")
     if faults:
         raise typer.Exit(2)
 
@@ -45,10 +49,13 @@ def plugins(
     from feedsvc import plugins as the_plugins
 
     if name:
-        print(the_plugins.manual(the_plugins.load(the_plugins.kind(kind), name)))
+        module = the_plugins.load(the_plugins.kind(kind), name)
+        manual = the_plugins.manual(module)
+        shape = {"kind": kind, "name": name, "summary": the_plugins.summary(module), "manual": manual}
+        printing.say(printing.json_text(shape) if as_json else manual)
         return
     found = the_plugins.overview(kind)
     if as_json:
-        print(printing.json_text([{"kind": one.kind, "name": one.name, "summary": one.summary} for one in found]))
+        printing.say(printing.json_text([{"kind": one.kind, "name": one.name, "summary": one.summary} for one in found]))
     else:
-        print(printing.table([(one.kind, one.name, one.summary) for one in found], ["KIND", "NAME", "WHAT IT IS"]))
+        printing.say(printing.table([(one.kind, one.name, one.summary) for one in found], ["KIND", "NAME", "WHAT IT IS"]))

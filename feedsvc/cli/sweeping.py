@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -23,9 +22,10 @@ def sweep(
     with printing.progress() as progress:
         search = Sweep(assemble.settings(context.obj), paths, watch=watch, form=form, progress=progress)
         for line in search.lines():
-            sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+            if not printing.say(line, at_once=False):
+                return
+        printing.say("", end="")
     for trouble in search.troubles:
-        typer.echo(f"feedsvc: {trouble_text(trouble)}", err=True)
+        printing.complain(trouble_text(trouble))
     if search.troubles:
         raise typer.Exit(1)

@@ -27,7 +27,7 @@ from feedsvc.pipeline.parts import Parts
 from feedsvc.publish import delta_text
 from feedsvc.taxii.verifying import verify
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 CONFIGURATION = """\
 [producer]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from feedsvc.publish import release
 
 # RFC 7617 §2: a Basic login cannot hold a colon; the rest keeps names readable in logs and URLs.
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+VERIFIER = "feedsvc-verify"
+"""The partner that `feedsvc verify` reads as; it exists for as long as one reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ def add(parts: Parts, name: str, collections: Sequence[str], max_tlp: str, expor
     """
     if not _LOGIN.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a login: use letters, digits and . _ @ - , 64 at most")
+    if name == VERIFIER:
+        raise UsageError(f"{name!r} is what `feedsvc verify` reads as, and is removed after it; choose another name")
     _known("collection", collections, [one.alias for one in parts.collections])
     _known("export", exports, [one.settings.name for one in parts.exports])
     _known("TLP level", [max_tlp], [str(tlp) for tlp in Tlp])
@@ -56,27 +62,24 @@ def rotate(parts: Parts, name: str) -> Granted:
 
 
 def preview(parts: Parts, name: str) -> Iterator[bytes]:
-    """Every object version that a partner would read, collection by collection, as the bytes it would get.
+    """The last version of every object that a partner would read, collection by collection, as the bytes it would get.
 
     Raises:
         UsageError: there is no such partner.
     """
     partner = _partner(parts, name)
     for collection in parts.collections:
-        if collection.alias not in partner.collections:
-            continue
-        query = FeedQuery(collection.id, min(partner.max_tlp.rank, collection.max_tlp.rank), limit=1000)
-        yield from _bodies(parts, query)
+        if release.may_read_collection(partner, collection):
+            yield from _bodies(parts, FeedQuery(collection.id, release.visible_rank(partner, collection), limit=1000))
 
 
 def _bodies(parts: Parts, query: FeedQuery) -> Iterator[bytes]:
-    after: int | None = None
-    while True:
-        page = parts.history.feed.objects(FeedQuery(query.collection, query.max_rank, query.limit, after=after))
+    more = True
+    while more:
+        page = parts.history.feed.objects(query)
         yield from (row.body for row in page.rows)
-        if not page.more:
-            return
-        after = page.rows[-1].date_added
+        more = page.more
+        query = dataclasses.replace(query, after=page.rows[-1].date_added) if more else query
 
 
 def _partner(parts: Parts, name: str) -> Partner:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feedsvc.errors import NameRefused
+from feedsvc.errors import NameRefused, UsageError
 from feedsvc.model import Decision, Delta, Evidence, Finding, Outcome, Sighting, SourceOutcome, Status
 from feedsvc.names import Verdict, parse_name, publishable
 from feedsvc.pipeline.parts import Export, Parts
@@ -64,6 +64,17 @@ def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
         ),
         exports=tuple(export.settings.name for export in parts.exports if any(takes(export, one) for one in out)),
     )
+
+
+def know_watch(parts: Parts, watch: str) -> None:
+    """See that there is such a rule, or was one that found something; "" stands for all.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    known = {*parts.watches, *(found for found, _ in parts.history.findings.counts())}
+    if watch and watch not in known:
+        raise UsageError(f"there is no rule {watch!r}; there are: {', '.join(sorted(known))}")
 
 
 def takes(export: Export, finding: Finding) -> bool:

@@ -21,10 +21,8 @@ from feedsvc.errors import SourceError
 from feedsvc.history.port import FeedQuery, History
 from feedsvc.http import Client, basic
 from feedsvc.model import Collection, ExportState, Partner, Tlp
+from feedsvc.pipeline.granting import VERIFIER
 from feedsvc.publish import release
-
-LOGIN = "feedsvc-verify"
-"""The partner that reads; it exists for as long as one reading."""
 
 PAGE = 500
 SHOWN = 5  # of each kind of difference; counts tell the rest
@@ -108,16 +106,16 @@ def verify(verifier: Verifier) -> Report:
 def _partner(verifier: Verifier, token: str) -> Iterator[None]:
     partners = verifier.history.partners
     names = (tuple(one.alias for one in verifier.collections), tuple(one.name for one in verifier.exports))
-    reader = Partner(LOGIN, names[0], Tlp.RED, names[1], verifier.clock())
+    reader = Partner(VERIFIER, names[0], Tlp.RED, names[1], verifier.clock())
     with verifier.history.transaction():
-        if any(one.name == LOGIN for one in partners.all()):
-            partners.remove(LOGIN)
+        if any(one.name == VERIFIER for one in partners.all()):
+            partners.remove(VERIFIER)
         partners.add(reader, release.digest(token))
     try:
         yield
     finally:
         with verifier.history.transaction():
-            partners.remove(LOGIN)
+            partners.remove(VERIFIER)
 
 
 _Checked = tuple[tuple[str, int], list[Difference]]
@@ -161,7 +159,7 @@ def _expected(history: History, collection: Collection) -> dict[Version, object]
 
 
 def _fetch(url: str, collection: Collection, token: str) -> dict[Version, object]:
-    server = Server(f"{url}/taxii2/", user=LOGIN, password=token)
+    server = Server(f"{url}/taxii2/", user=VERIFIER, password=token)
     remote: RemoteCollection = next(one for root in server.api_roots for one in root.collections if one.id == collection.id)
     pages = as_pages(remote.get_objects, per_request=PAGE, version="all")
     return {(one["id"], one.get("modified") or one.get("created")): one for page in pages for one in page.get("objects", [])}
@@ -172,7 +170,7 @@ def _list(verifier: Verifier, state: ExportState, token: str) -> _Checked:
     verifier.progress(f"reading {where}")
     try:
         with verifier.client.get(
-            f"{verifier.url}/exports/{state.name}", credentials=basic(LOGIN, token, "verify")
+            f"{verifier.url}/exports/{state.name}", credentials=basic(VERIFIER, token, "verify")
         ) as answer:
             digest = hashlib.sha256(answer.read()).hexdigest()
     except SourceError as err:

@@ -38,6 +38,13 @@ def test_init_writes_a_configuration_without_faults_and_overwrites_nothing(tmp_p
     assert f"kept  {rule}" in said
 
 
+def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("a file")
+    said = feedsvc("init", tmp_path / "site", code=2).stderr
+    assert str(tmp_path / "site") in said
+    assert said.count("\n") == 1
+
+
 def test_check_tells_five_faults_in_three_files_on_five_lines(tmp_path: Path) -> None:
     feedsvc("init", tmp_path)
     config, rule = tmp_path / "feedsvc.toml", tmp_path / "rules" / "jar-callbacks.yaml"
@@ -84,6 +91,8 @@ def test_plugins_are_listed_and_each_has_its_manual_page() -> None:
     assert {"cof", "dnsdb", "zeek", "domains", "hosts", "rpz"} <= {one["name"] for one in listed}
     for one in listed:
         assert one["summary"] in feedsvc("plugins", one["kind"], one["name"]).stdout
+    [cof] = [one for one in listed if one["name"] == "cof"]
+    assert json.loads(feedsvc("plugins", "pdns", "cof", "--json").stdout).items() >= cof.items()
     assert "cof, dnsdb" in feedsvc("plugins", "pdns", "nosuch", code=2).stderr
     assert "blocklists" in feedsvc("plugins", "nosuch", code=2).stderr
 
