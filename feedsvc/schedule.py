@@ -38,7 +38,9 @@ def due(last: datetime | None, every: timedelta, now: datetime) -> Due | None:
         last: the latest window that has a run; that of a run by hand is the moment it began.
     """
     window = _EPOCH + (now - _EPOCH) // every * every
-    if last is None:
+    # A window that is still to come was written by a clock that has since stepped back: it must not silence a source until
+    # then. Should the present one have its run already, the run table says so.
+    if last is None or last >= window + every:
         return Due(window, missed=0)
     if last >= window:
         return None

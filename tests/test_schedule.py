@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
         pytest.param(NOON, NOON + HOUR, Due(NOON + HOUR, 0), id="the next window began"),
         pytest.param(NOON, NOON + 4 * HOUR, Due(NOON + 4 * HOUR, 3), id="three windows went by"),
         pytest.param(NOON + 5 * MINUTE, NOON + 50 * MINUTE, None, id="a run by hand stands for the window it fell in"),
-        pytest.param(NOON + HOUR, NOON, None, id="the clock stepped back"),
+        pytest.param(NOON + 9000 * HOUR, NOON + MINUTE, Due(NOON, 0), id="the clock stepped back from far ahead"),
     ],
 )
 def test_the_latest_window_without_a_run_is_due(last: datetime | None, now: datetime, expected: Due | None) -> None:

@@ -142,7 +142,7 @@ def test_a_name_without_evidence_expires_when_every_netblock_was_read(published:
 
 
 def test_a_provider_that_is_down_expires_nothing(published: Site, server: CofServer) -> None:
-    server.fault = faults.status(500)
+    server.fault = faults.status(403)
     assert poll(published, NOW + 100 * DAY).delta.removed == ()
     assert published.listed() == [NAME]
 
