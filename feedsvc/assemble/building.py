@@ -65,13 +65,17 @@ def collections(loaded: Settings, history: History, *, keep: bool) -> tuple[Coll
     Args:
         keep: store the UUIDs of new ones; a reader that may not write sees them under one that nobody else will see.
     """
-    numbers = {one.alias: one.id or history.feed.collection(one.alias) or str(uuid.uuid4()) for one in loaded.collections}
-    fresh = [alias for alias, number in numbers.items() if history.feed.collection(alias) != number]
-    if keep and fresh:
+    numbers = _numbers(loaded, history)
+    if keep and any(history.feed.collection(alias) != number for alias, number in numbers.items()):
         with history.transaction():
-            for alias in fresh:
-                history.feed.keep_collection(alias, numbers[alias])
+            numbers = _numbers(loaded, history)  # anew: another process may have given them theirs meanwhile
+            for alias, number in numbers.items():
+                history.feed.keep_collection(alias, number)
     return tuple(_collection(one, numbers[one.alias]) for one in loaded.collections)
+
+
+def _numbers(loaded: Settings, history: History) -> dict[str, str]:
+    return {one.alias: one.id or history.feed.collection(one.alias) or str(uuid.uuid4()) for one in loaded.collections}
 
 
 def _collection(one: CollectionSettings, number: str) -> Collection:
