@@ -41,30 +41,6 @@ def list_queue(context: typer.Context, watch: WatchOption = "", as_json: JsonOpt
     printing.say(printing.table(rows, ["NAME", "WATCH", "STATUS", "NOVELTY", "REASON"]) if rows else "nothing waits")
 
 
-@app.command("approve")
-def approve(context: typer.Context, names: Names, watch: WatchOption = "", reason: ReasonOption = "") -> None:
-    """Publish names."""
-    _decide(context, "approve", names, watch, reason)
-
-
-@app.command("hold")
-def hold(context: typer.Context, names: Names, watch: WatchOption = "", reason: ReasonOption = "") -> None:
-    """Keep names back until somebody knows more."""
-    _decide(context, "hold", names, watch, reason)
-
-
-@app.command("reject")
-def reject(context: typer.Context, names: Names, watch: WatchOption = "", reason: ReasonOption = "") -> None:
-    """Never publish names, whatever evidence comes, until somebody approves them."""
-    _decide(context, "reject", names, watch, reason)
-
-
-@app.command("revoke")
-def revoke(context: typer.Context, names: Names, watch: WatchOption = "", reason: ReasonOption = "") -> None:
-    """Take published names back: from every list, and in the feed by a last version that says `revoked`."""
-    _decide(context, "revoke", names, watch, reason)
-
-
 @app.command("undo")
 def undo(
     context: typer.Context,
@@ -80,7 +56,7 @@ def undo(
 
     log_to_stderr()
     with printing.progress() as progress, assemble.parts(assemble.settings(context.obj), progress=progress) as parts:
-        _report([reviewing.undo(parts, number, actor=_who(), reason=reason)])
+        _report([reviewing.undo(parts, number, actor=_who(), reason=printing.whole(reason))])
         _publish(parts)
 
 
@@ -91,8 +67,21 @@ def _decide(context: typer.Context, verb: str, names: list[str], watch: str, rea
 
     log_to_stderr()
     with printing.progress() as progress, assemble.parts(assemble.settings(context.obj), progress=progress) as parts:
-        _report(reviewing.decide(parts, verb, names, watch or None, actor=_who(), reason=reason))
+        _report(reviewing.decide(parts, verb, names, watch or None, actor=_who(), reason=printing.whole(reason)))
         _publish(parts)
+
+
+def _offer(verb: str, does: str) -> None:
+    def command(context: typer.Context, names: Names, watch: WatchOption = "", reason: ReasonOption = "") -> None:
+        _decide(context, verb, names, watch, reason)
+
+    app.command(verb, help=does)(command)
+
+
+_offer("approve", "Publish names.")
+_offer("hold", "Keep names back until somebody knows more.")
+_offer("reject", "Never publish names, whatever evidence comes, until somebody approves them.")
+_offer("revoke", "Take published names back: from every list, and in the feed by a last version that says `revoked`.")
 
 
 def _report(made: list[tuple[int, Change]]) -> None:

@@ -89,9 +89,10 @@ def rotate(context: typer.Context, name: Name, as_json: JsonOption = False) -> N
 def remove(context: typer.Context, name: Name) -> None:
     """Stop a partner from reading."""
     from feedsvc import assemble
+    from feedsvc.pipeline import granting
 
-    with assemble.parts(assemble.settings(context.obj)) as parts, parts.history.transaction():
-        parts.history.partners.remove(name)
+    with assemble.parts(assemble.settings(context.obj)) as parts:
+        granting.remove(parts, name)
     printing.say(f"{name} can read nothing any more")
 
 

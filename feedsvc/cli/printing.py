@@ -81,6 +81,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
+def whole(text: str) -> str:
+    """An argument as text that can be stored: what its bytes were where they are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _unseen(doing: str) -> None:
     del doing
 

@@ -1,4 +1,4 @@
-"""Who may read: a partner added with a token that is shown once, given a new one, shown what it would get."""
+"""Who may read: a partner added with a token that is shown once, given a new one, shown what it would get, removed."""
 
 from __future__ import annotations
 
@@ -55,10 +55,22 @@ def rotate(parts: Parts, name: str) -> Granted:
     Raises:
         UsageError: there is no such partner.
     """
+    partner = _partner(parts, name)
     token = release.new_token()
     with parts.history.transaction():
-        parts.history.partners.rotate(name, release.digest(token))
-    return Granted(name, token, _partner(parts, name).collections)
+        parts.history.partners.rotate(partner.name, release.digest(token))
+    return Granted(name, token, partner.collections)
+
+
+def remove(parts: Parts, name: str) -> None:
+    """Stop a partner from reading.
+
+    Raises:
+        UsageError: there is no such partner.
+    """
+    partner = _partner(parts, name)
+    with parts.history.transaction():
+        parts.history.partners.remove(partner.name)
 
 
 def preview(parts: Parts, name: str) -> Iterator[bytes]:

@@ -47,6 +47,21 @@ def test_an_account_of_the_service_s_own_name_is_a_person_whose_word_can_be_take
     assert site.listed() == []
 
 
+def test_a_reason_in_any_bytes_is_kept_and_moves_no_cursor(site: Site) -> None:
+    site.run("review", "approve", NAME, "--reason", "se\udce5tt\x1b[2J")
+    said = site.run("explain", NAME)
+    assert r"se\udce5tt\x1b[2J" in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("verb", ["approve", "hold", "reject", "revoke"])
+def test_every_verb_wants_names_and_a_reason(site: Site, verb: str) -> None:
+    assert "NAMES" in site.fails("review", verb).upper()
+    if verb != "revoke":
+        assert "--reason" in site.fails("review", verb, NAME)
+        assert f"{verb} {NAME}" in site.run("review", verb, NAME, "--reason", "looked at it")
+
+
 @pytest.mark.parametrize("number", ["0", "abc", "9" * 30])
 def test_a_number_that_is_none_is_bad_usage(site: Site, number: str) -> None:
     assert "ID" in site.fails("review", "undo", number)

@@ -49,4 +49,5 @@ def test_a_removed_partner_is_gone_and_a_strange_one_is_named(site: Site) -> Non
     site.run("partner", "remove", "acme")
     assert site.json("partner", "list") == []
     for verb in ("remove", "rotate", "preview"):
-        assert "acme" in site.fails("partner", verb, "acme")
+        assert "'acme'" in site.fails("partner", verb, "acme")
+        assert r"'\udcff\n'" in site.fails("partner", verb, "\udcff\n")
