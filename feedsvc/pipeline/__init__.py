@@ -1,7 +1,7 @@
 """One run from end to end, and the only room that knows all stages.
 
-    source ──▶ batch ──▶ absorb: match, compare, judge, store ──▶ publish approved ──▶ write block lists
-               (polling)  (absorbing, one transaction a batch)    (publishing)          (exporting)
+    source ──▶ batch ──▶ absorb: match, compare, store ──▶ settle, expire ──▶ publish approved ──▶ write block lists
+               (polling)  (absorbing, one transaction a batch)  (settling)      (publishing)          (exporting)
 
 `reviewing` carries out what a person decides and ends in the same two steps; `reading` answers questions. Everything is
 handed in as `Parts`; nothing here builds a plug-in, reads a file of configuration or a clock of its own.
