@@ -123,16 +123,17 @@ _Checked = tuple[tuple[str, int], list[Difference]]
 
 def _collection(verifier: Verifier, collection: Collection, token: str) -> _Checked:
     where = f"collection {collection.alias}"
+    before = _expected(verifier.history, collection)
     verifier.progress(f"reading {where}")
-    expected = _expected(verifier.history, collection)
     try:
         found = _fetch(verifier.url, collection, token)
     except (TAXIIServiceException, OSError, ValueError) as err:  # what `requests` raises are OSErrors
         return (where, 0), [Difference(where, "unreachable", 1, (_cause(err, verifier.url),))]
+    after = _expected(verifier.history, collection)  # what was published while we read is no difference
     differences = [
-        _difference(where, "missing", sorted(expected.keys() - found.keys())),
-        _difference(where, "extra", sorted(found.keys() - expected.keys())),
-        _difference(where, "changed", sorted(key for key in expected.keys() & found.keys() if expected[key] != found[key])),
+        _difference(where, "missing", sorted(before.keys() - found.keys())),
+        _difference(where, "extra", sorted(found.keys() - after.keys())),
+        _difference(where, "changed", sorted(key for key in after.keys() & found.keys() if after[key] != found[key])),
     ]
     return (where, len(found)), [one for one in differences if one.count]
 
@@ -175,6 +176,7 @@ def _list(verifier: Verifier, state: ExportState, token: str) -> _Checked:
             digest = hashlib.sha256(answer.read()).hexdigest()
     except SourceError as err:
         return (where, 0), [Difference(where, "unreachable", 1, (str(err),))]
-    if digest != state.sha256:
+    # A list may have been replaced since we began.
+    if digest not in {state.sha256, *(one.sha256 for one in verifier.history.exports.all() if one.name == state.name)}:
         return (where, 0), [Difference(where, "changed", 1, ("it is not what was written last",))]
     return (where, state.count), []

@@ -14,7 +14,9 @@ from stix2validator import ValidationOptions, validate_string
 from taxii2client.v21 import Server, as_pages
 
 from feedsvc.assemble.serving import http
+from feedsvc.assemble.verifying import verifier
 from feedsvc.config import load
+from feedsvc.taxii.verifying import verify
 from tests.site import Site, ago
 from tests.standins.cof import CofServer, row
 from tests.tools import need_tool
@@ -96,6 +98,42 @@ def test_verify_finds_the_feed_as_history_has_it(published: tuple[Site, str]) ->
     )
     assert told["clean"]
     assert {one["where"]: one["count"] for one in told["read"]}["collection callbacks"] == len(NAMES) + 3
+
+
+@pytest.fixture
+def served(tmp_path: Path, server: CofServer) -> Iterator[tuple[Site, str]]:
+    """A site of one's own with two published names, and the address where it is served."""
+    site = Site(tmp_path, pdns_url=server.url, rule={"netblocks": ["198.51.100.2/31"]}).write()
+    site.poll()
+    server.rows = [row(f"{name}.", "198.51.100.3", ago(hours=2), ago(minutes=2)) for name in NAMES[:2]]
+    site.poll()
+    with http(load(site.file, {})) as serving:
+        yield site, serving.url
+
+
+def test_verify_is_not_misled_by_what_is_published_while_it_reads(served: tuple[Site, str]) -> None:
+    site, url = served
+    names = iter(NAMES)
+    revoked: list[str] = []
+
+    def meanwhile(doing: str) -> None:
+        if doing in {"reading collection callbacks", "reading export hosts.txt"}:
+            revoked.append(next(names))
+            site.run("review", "revoke", revoked[-1], "--reason", "a sinkhole")
+
+    with verifier(load(site.file, {}), url, meanwhile) as ready:
+        report = verify(ready)
+    assert revoked == NAMES[:2]
+    assert report.differences == ()
+
+
+def test_verify_names_a_list_that_is_not_what_was_written(served: tuple[Site, str]) -> None:
+    site, url = served
+    (site.exports / "hosts.txt").write_text("0.0.0.0 bank.example.com\n")
+    with verifier(load(site.file, {}), url) as ready:
+        report = verify(ready)
+    assert [(one.where, one.what) for one in report.differences] == [("export hosts.txt", "changed")]
+    assert "NOT what history has" in report.as_text()
 
 
 def test_verify_says_when_nothing_is_served(tmp_path: Path, server: CofServer) -> None:
