@@ -72,8 +72,10 @@ def know_watch(parts: Parts, watch: str) -> None:
     Raises:
         UsageError: there is none; the message lists those there are.
     """
+    if not watch or watch in parts.watches:
+        return
     known = {*parts.watches, *(found for found, _ in parts.history.findings.counts())}
-    if watch and watch not in known:
+    if watch not in known:
         raise UsageError(f"there is no rule {watch!r}; there are: {', '.join(sorted(known))}")
 
 

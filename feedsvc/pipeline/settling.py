@@ -53,15 +53,23 @@ def expire(parts: Parts, now: datetime) -> list[Change]:
     A rule, netblock or source that is no longer configured is not waited for: nobody will ever look there again.
     """
     marks = parts.history.facts.marks()
-    published = {watch for watch, status in parts.history.findings.counts() if status is Status.PUBLISHED}
     changes = [
         policy.expire(finding, now)
-        for watch in sorted(published)
+        for watch in _watches_ever(parts)
         for finding in parts.history.findings.expiring(watch, now)
         if _nobody_sees(parts, finding, marks)
     ]
     parts.history.findings.apply(changes)
     return changes
+
+
+def _watches_ever(parts: Parts) -> list[str]:
+    """The ids of all rules that there are or were: asking the findings would look at every one of them."""
+    known = (parts.history.note("watches") or "").split()
+    ever = sorted({*known, *parts.watches})
+    if ever != known:
+        parts.history.keep_note("watches", " ".join(ever))
+    return ever
 
 
 def _nobody_sees(parts: Parts, finding: Finding, marks: Mapping[tuple[str, str], datetime]) -> bool:
