@@ -36,23 +36,26 @@ class Exported:
     left_out: tuple[tuple[str, Refused], ...] = ()
 
 
-def write(parts: Parts, only: str = "", *, accept_shrink: bool = False) -> Exported:
-    """Bring the lists up to date with what is published.
+def write(parts: Parts, only: str = "", *, accept_shrink: bool = False, patience: float = PATIENCE) -> Exported:
+    """Bring the lists up to date with what is published; those that cannot be are held.
 
     Args:
         only: one list; all of them when empty.
         accept_shrink: a person has looked at what a guard holds back.
+        patience: seconds to wait for another process that writes them.
 
     Raises:
         UsageError: there is no list of that name.
-        Busy: another process wrote for longer than `PATIENCE`.
     """
     chosen = _chosen(parts, only)
     if not parts.exports:
         return Exported()
-    with _turn(parts):
-        written = _write(parts, chosen, accept_shrink=accept_shrink)
-        _keep(parts, written)
+    try:
+        with _turn(parts, patience):
+            written = _write(parts, chosen, accept_shrink=accept_shrink)
+            _keep(parts, written)
+    except Busy as err:
+        return Exported(held=tuple((one.settings.name, str(err)) for one in chosen))
     return Exported(
         held=tuple((one.state.name, one.state.held) for one in written if one.state.held),
         changed=tuple(one.state.name for one in written if one.changed),
@@ -109,10 +112,10 @@ def _chosen(parts: Parts, only: str) -> tuple[Export, ...]:
 
 
 @contextmanager
-def _turn(parts: Parts) -> Iterator[None]:
+def _turn(parts: Parts, patience: float) -> Iterator[None]:
     """Hold the lists; wait for whoever holds them."""
     with ExitStack() as stack:
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + patience
         while not _claimed(parts, stack, insist=monotonic() > deadline):
             time.sleep(0.05)
         yield

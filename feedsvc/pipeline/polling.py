@@ -111,11 +111,18 @@ def _netblocks(parts: Parts, source: Source) -> tuple[Netblock, ...]:
 
 
 def _stay_away(parts: Parts, source: Source, now: datetime) -> End | None:
-    until = parts.history.note(f"stay-away/{source.name}")
-    # Further away than anybody can ask for, it was written by a clock that has since stepped back.
-    if not until or not now < clock.parse_rfc3339(until) <= now + LONGEST_STAY_AWAY:
+    until = stays_away_until(parts, source.name, now)
+    if until is None:
         return None
-    return End(Outcome.SKIPPED, f"the provider asked us to stay away until {until}")
+    return End(Outcome.SKIPPED, f"the provider asked us to stay away until {clock.rfc3339(until)}")
+
+
+def stays_away_until(parts: Parts, source: str, now: datetime) -> datetime | None:
+    """Until when a provider asked us to leave it alone; None when it did not, or that is over."""
+    text = parts.history.note(f"stay-away/{source}")
+    until = clock.parse_rfc3339(text) if text else now
+    # Further away than anybody can ask for, it was written by a clock that has since stepped back.
+    return until if now < until <= now + LONGEST_STAY_AWAY else None
 
 
 def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[Change]:

@@ -35,6 +35,7 @@ def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime) ->
         changes += policy.settle(watch, waiting, news, parts.limits.findings_per_poll, now)
     parts.history.findings.apply(changes)
     parts.history.keep_note(key, now.isoformat())
+    _remember_watches(parts)
     return changes
 
 
@@ -55,7 +56,7 @@ def expire(parts: Parts, now: datetime) -> list[Change]:
     marks = parts.history.facts.marks()
     changes = [
         policy.expire(finding, now)
-        for watch in _watches_ever(parts)
+        for watch in sorted(_watches_ever(parts))
         for finding in parts.history.findings.expiring(watch, now)
         if _nobody_sees(parts, finding, marks)
     ]
@@ -63,13 +64,15 @@ def expire(parts: Parts, now: datetime) -> list[Change]:
     return changes
 
 
-def _watches_ever(parts: Parts) -> list[str]:
-    """The ids of all rules that there are or were: asking the findings would look at every one of them."""
-    known = (parts.history.note("watches") or "").split()
-    ever = sorted({*known, *parts.watches})
-    if ever != known:
-        parts.history.keep_note("watches", " ".join(ever))
-    return ever
+def _remember_watches(parts: Parts) -> None:
+    """Keep the ids of all rules that ever were: asking the findings for them would look at every one."""
+    known = _watches_ever(parts)
+    if not known.issuperset(parts.watches):
+        parts.history.keep_note("watches", " ".join(sorted(known.union(parts.watches))))
+
+
+def _watches_ever(parts: Parts) -> set[str]:
+    return set((parts.history.note("watches") or "").split())
 
 
 def _nobody_sees(parts: Parts, finding: Finding, marks: Mapping[tuple[str, str], datetime]) -> bool:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feedsvc import clock
 from feedsvc.config import SourceSettings
 from feedsvc.model import ExportState, Outcome, Partner, Refused
-from feedsvc.pipeline import exporting
+from feedsvc.pipeline import exporting, polling
 from feedsvc.pipeline.parts import Parts
 
 
@@ -64,10 +63,10 @@ def _source(parts: Parts, settings: SourceSettings) -> SourceStand:
     latest = parts.history.runs.latest_outcomes().get(settings.name)
     complete = [at for (source, _), at in parts.history.facts.marks().items() if source == settings.name]
     run, fared = latest or (None, None)
-    away = parts.history.note(f"stay-away/{settings.name}")
+    away = polling.stays_away_until(parts, settings.name, parts.clock())
     due = run.window + settings.every if run else None
     if due and away:
-        due = max(due, clock.parse_rfc3339(away))
+        due = max(due, away)
     return SourceStand(
         name=settings.name,
         kind=settings.kind,

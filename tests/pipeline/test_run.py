@@ -68,6 +68,14 @@ def test_a_list_that_was_never_written_is_told_as_such(site: Site) -> None:
     assert stand(site).clean
 
 
+def test_lists_that_somebody_else_keeps_writing_are_held(site: Site) -> None:
+    poll(site)
+    with site.parts() as parts, site.parts() as others, others.history.runs.claim("exports"):
+        exported = exporting.write(parts, patience=0)
+    assert [name for name, _ in exported.held] == ["domains.txt", "hosts.txt", "callbacks.rpz"]
+    assert exported.changed == ()
+
+
 def test_a_wait_that_a_wrong_clock_wrote_down_does_not_silence_a_source(site: Site, server: CofServer) -> None:
     server.fault = faults.too_many("3600")
     poll(site, NOW + 3000 * DAY)
