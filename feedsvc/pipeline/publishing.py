@@ -6,6 +6,7 @@ stored together (design §6.2, §6.3). A process that dies in between leaves fin
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -31,10 +32,22 @@ def publish_approved(parts: Parts) -> list[Change]:
     for chunk in _chunks(approved):
         parts.progress(f"publishing {len(changes) + 1} of {len(approved)}")
         with parts.history.transaction():
-            changes += _publish(parts, chunk, parts.clock())
+            changes += _publish(parts, _still(parts, chunk, Status.APPROVED), parts.clock())
         if parts.stop.is_set():
             break
     return changes
+
+
+def _still(parts: Parts, findings: Sequence[Finding], status: Status) -> list[Finding]:
+    """Those of findings that still have a status, as they are now that nobody else can write.
+
+    Another process may have published them since they were looked for, and a person revoked them.
+    """
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for one in findings:
+        names[one.watch].add(one.name)
+    now = (one for watch, wanted in names.items() for one in parts.history.findings.get(watch, wanted).values())
+    return sorted((one for one in now if one.status is status), key=lambda one: (one.watch, one.case, one.name))
 
 
 def _publish(parts: Parts, approved: Sequence[Finding], now: datetime) -> list[Change]:
@@ -85,27 +98,28 @@ def enrol(parts: Parts) -> None:
     # process with another one leaves its own mark here, so what it published meanwhile is looked for too.
     if parts.history.note("enrolled") == takes:
         return
-    for chunk in _chunks(_nowhere(parts)):
+    for chunk in _chunks(parts.history.findings.with_status({Status.PUBLISHED})):
         with parts.history.transaction():
-            now = parts.clock()
-            _add(parts, [_version(parts, one, now) for one in chunk], now)
+            _add_unmade(parts, _still(parts, chunk, Status.PUBLISHED), parts.clock())
     for collection in parts.collections:
         for missing in _chunks(parts.history.feed.missing(collection)):
             with parts.history.transaction():
-                _add_to(parts, collection, missing, parts.clock())
+                # As they are by now: one that was revoked since must not come without its revocation.
+                _add_to(parts, collection, [parts.history.feed.current(one.id) or one for one in missing], parts.clock())
     with parts.history.transaction():
         parts.history.keep_note("enrolled", takes)
 
 
-def _nowhere(parts: Parts) -> list[Finding]:
-    """Published findings that no collection took when they were, so that no object was ever made of them."""
-    return [
+def _add_unmade(parts: Parts, published: Sequence[Finding], now: datetime) -> None:
+    """Objects of published findings that no collection took when they were, so that none was ever made of them."""
+    unmade = [
         one
-        for one in parts.history.findings.with_status({Status.PUBLISHED})
+        for one in published
         if one.watch in parts.watches
         and publishable(one.name)
         and parts.history.feed.current(_object_id(parts, one)) is None
     ]
+    _add(parts, [_version(parts, one, now) for one in unmade], now)
 
 
 def _chunks(whole: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -9,6 +9,7 @@ import pytest
 
 from feedsvc.judge import policy
 from feedsvc.model import Status
+from feedsvc.pipeline import publishing, reviewing
 from tests.pipeline.playing import DAY, NAME, NOW, decide, feed, poll, seen, status
 from tests.site import Site
 from tests.standins.cof import CofServer
@@ -94,3 +95,26 @@ def test_readers_get_a_new_version_when_half_of_the_validity_is_used(site: Site,
     until = [one["valid_until"] for one in feed(site)]
     assert len(until) == (2 if days == 30 else 1)
     assert until == sorted(until)
+
+
+@pytest.mark.parametrize("revoked", [False, True], ids=["published", "published and revoked"])
+def test_what_another_process_published_meanwhile_is_not_published_twice(
+    site: Site, server: CofServer, revoked: bool
+) -> None:
+    site.rule["publish"] = "review"
+    site.write()
+    poll(site)
+    server.rows = [seen()]
+    poll(site)
+    with site.parts() as parts:
+        reviewing.decide(parts, "approve", [NAME], None, actor="ana", reason="looked at it")
+
+        def meanwhile(doing: str) -> None:
+            if doing.startswith("publishing"):
+                poll(site)
+                if revoked:
+                    decide(site, "revoke", NAME)
+
+        publishing.publish_approved(dataclasses.replace(parts, progress=meanwhile))
+    assert [one.get("revoked", False) for one in feed(site)] == ([False, True] if revoked else [False])
+    assert status(site) is (Status.REVOKED if revoked else Status.PUBLISHED)
