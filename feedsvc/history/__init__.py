@@ -2,6 +2,9 @@
 
     port        what history promises, whatever engine keeps it
     sqlite      the engine that keeps it in one file
+    layout      what a whole state consists of: every table and its columns, as values of no engine
+    portable    a whole state as lines of text
+    files       those lines to a file and back, whole or not at all
 
 Whoever needs the state calls `open_history` and talks to the port; no engine is imported before that.
 """

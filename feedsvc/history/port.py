@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from feedsvc.model import (
     Change,
@@ -36,6 +36,9 @@ from feedsvc.model import (
     StixObject,
     Tlp,
 )
+
+if TYPE_CHECKING:
+    from feedsvc.history.layout import Row
 
 
 class Runs(Protocol):
@@ -383,6 +386,27 @@ class History(Protocol):
 
     def keep_note(self, key: str, text: str) -> None:
         """Keep a small text."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever stored."""
+        ...
+
+    def export_rows(self) -> AbstractContextManager[Iterator[Row]]:
+        """Every row of the state, one by one, in the order of `layout.TABLES` and of each table's `order`.
+
+        All are of one moment, whatever others store meanwhile. Within the block begin no transaction.
+        """
+        ...
+
+    def import_rows(self, rows: Iterable[Row]) -> None:
+        """Store the rows of another state in this empty one as they are, with their ids, numbers and moments.
+
+        They are taken one by one. What is stored later goes on after the highest ids and numbers.
+
+        Raises:
+            UsageError: the row that was taken last contradicts those before it, or refers to one that is not there.
+        """
         ...
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from feedsvc.errors import HistoryError, UsageError
 from feedsvc.history import open_history
+from feedsvc.history.layout import NoteRow
 from feedsvc.history.port import History
 from feedsvc.model import (
     Cursor,
@@ -57,6 +58,7 @@ WRITES: dict[str, Callable[[History], object]] = {
     "partners.fetched": lambda history: history.partners.fetched({PARTNER.name: NOW}),
     "exports.keep": lambda history: history.exports.keep(EXPORT),
     "keep_note": lambda history: history.keep_note("key", "text"),
+    "import_rows": lambda history: history.import_rows([NoteRow("key", "text")]),
 }
 
 
@@ -125,6 +127,7 @@ STORES_AND_DIES = """
 import os, sys
 from pathlib import Path
 from feedsvc.history import open_history
+from feedsvc.history.layout import NoteRow
 history = open_history(Path(sys.argv[1]))
 with history.transaction():
     history.keep_note("key", "text")

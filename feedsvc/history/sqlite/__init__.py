@@ -5,6 +5,7 @@
     engine      one connection: transactions, statements, and what SQLite's errors mean to a person
     values      how moments, markings and lists of texts stand in columns
     claims      jobs held by file locks beside the state
+    portable    the whole state as rows that any engine takes
     whole       the engine's families as one history
 
 and `runs`, `facts`, `findings`, `feed`, `access`: one class a family of tables, as the port has them.

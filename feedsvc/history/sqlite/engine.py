@@ -7,7 +7,7 @@ stands inside a transaction, and every fault of SQLite becomes a `HistoryError` 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -74,12 +74,9 @@ class Engine:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of the block is stored, or nothing; see `History.transaction`."""
-        if self._db.conn.in_transaction:
-            raise RuntimeError("transactions do not nest: a block that is stored with another one belongs into it")
         self.demand_writing()
-        with self._faults:
-            # Immediately: a transaction that began by reading could find later that it may not write any more.
-            self._db.execute("BEGIN IMMEDIATE")
+        # Immediately: a transaction that began by reading could find later that it may not write any more.
+        self._begin("IMMEDIATE")
         try:
             yield
             with self._faults:
@@ -87,6 +84,22 @@ class Engine:
         finally:
             with self._faults:
                 self._db.rollback()  # does nothing after a commit
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All questions of the block are answered as of the first one, whatever others store meanwhile."""
+        self._begin("DEFERRED")
+        try:
+            yield
+        finally:
+            with self._faults:
+                self._db.rollback()
+
+    def _begin(self, kind: str) -> None:
+        if self._db.conn.in_transaction:
+            raise RuntimeError("transactions do not nest: a block that is stored with another one belongs into it")
+        with self._faults:
+            self._db.execute(f"BEGIN {kind}")
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -121,7 +134,7 @@ class Engine:
         found = self.row(sql, parameters)
         return found[0] if found else None
 
-    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+    def stream(self, sql: str, parameters: Parameters = ()) -> Generator[Row, None, None]:
         """The rows of a question one by one, all of one moment. Until the last is read the log cannot be trimmed."""
         with self._faults:
             yield from self._db.conn.execute(sql, parameters)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from feedsvc.history.layout import Row
+from feedsvc.history.sqlite import portable
 from feedsvc.history.sqlite.access import Exports, Partners
 from feedsvc.history.sqlite.engine import BUSY_SECONDS, Engine
 from feedsvc.history.sqlite.facts import Facts
@@ -38,6 +41,18 @@ class SqliteHistory:
     def keep_note(self, key: str, text: str) -> None:
         """Keep a small text."""
         self._engine.upsert("note", "key", {"key": key, "text": text})
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever stored."""
+        return portable.is_empty(self._engine)
+
+    def export_rows(self) -> AbstractContextManager[Iterator[Row]]:
+        """Every row of the state."""
+        return portable.export_rows(self._engine)
+
+    def import_rows(self, rows: Iterable[Row]) -> None:
+        """Store the rows of another state."""
+        portable.import_rows(self._engine, rows)
 
     def close(self) -> None:
         """Let go of the file."""

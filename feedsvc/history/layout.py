@@ -1,0 +1,298 @@
+"""What a whole state consists of, whatever engine keeps it: every table, its columns, and what they hold.
+
+Each engine gives its rows as these values and takes them back (`History.export_rows`, `import_rows`); a portable file holds
+them as JSON (`portable`). How an engine stores a column is its own affair; that it keeps all of them is held by a test.
+
+Moments are microseconds since 1970 UTC; those of providers and sensors (`time_first` and its like) are seconds, as they gave
+them. A marking is its `Tlp.rank`. A column that may be null says so by its type; when it is, the schema of the engine says.
+
+A change of what is kept is a change here: `SCHEMA` one higher, and `portable.KNOWN` keeps what the older number meant.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta, Struct
+
+SCHEMA = 1
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number that every engine can keep."""
+
+
+class Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of a table.
+
+    Attributes:
+        table: its name.
+        order: the columns by which its rows are in order, texts by their bytes: one state, one sequence of rows.
+    """
+
+    table: ClassVar[str]
+    order: ClassVar[tuple[str, ...]]
+
+
+class RunRow(Row, frozen=True):
+    """A run of a job."""
+
+    table = "run"
+    order = ("id",)
+    id: Whole
+    job: str
+    window: Whole
+    started_at: Whole
+    ended_at: Whole | None
+
+
+class OutcomeRow(Row, frozen=True):
+    """How a source fared in a run."""
+
+    table = "outcome"
+    order = ("run", "position")
+    run: Whole
+    position: Whole
+    source: str
+    outcome: str
+    reason: str
+
+
+class RefusalRow(Row, frozen=True):
+    """What a run could not use, by reason."""
+
+    table = "refusal"
+    order = ("run", "source", "reason")
+    run: Whole
+    source: str
+    reason: str
+    count: Whole
+    sample: str
+
+
+class CursorRow(Row, frozen=True):
+    """How far a source was read."""
+
+    table = "cursor"
+    order = ("source", "scope")
+    source: str
+    scope: str
+    position: str
+    moved_at: Whole
+
+
+class MarkRow(Row, frozen=True):
+    """When a source last read a netblock completely."""
+
+    table = "mark"
+    order = ("source", "netblock")
+    source: str
+    netblock: str
+    at: Whole
+
+
+class BaselineRow(Row, frozen=True):
+    """When a baseline was complete."""
+
+    table = "baseline"
+    order = ("watch", "fingerprint", "source", "netblock")
+    watch: str
+    fingerprint: str
+    source: str
+    netblock: str
+    at: Whole
+
+
+class EvidenceRow(Row, frozen=True):
+    """What a source says of an observation."""
+
+    table = "evidence"
+    order = ("rdata", "rrname", "rrtype", "source")
+    rdata: str
+    rrname: str
+    rrtype: str
+    source: str
+    time_first: Whole | None
+    time_last: Whole | None
+    zone_time_first: Whole | None
+    zone_time_last: Whole | None
+    count: Whole | None
+    seen_first: Whole
+    seen_last: Whole
+
+
+class DomainRow(Row, frozen=True):
+    """Since when a name under a registered domain is known."""
+
+    table = "domain"
+    order = ("name",)
+    name: str
+    seen_first: Whole
+
+
+class SightingRow(Row, frozen=True):
+    """Who asked for a name."""
+
+    table = "sighting"
+    order = ("rrname", "client", "source")
+    rrname: str
+    client: str
+    source: str
+    time_first: Whole
+    time_last: Whole
+    count: Whole
+
+
+class FindingRow(Row, frozen=True):
+    """A name new to a watch."""
+
+    table = "finding"
+    order = ("watch", "name")
+    watch: str
+    name: str
+    status: str
+    novelty: str
+    reason: str
+    first_seen: Whole
+    last_seen: Whole
+    provider_first_seen: Whole | None
+    netblock: str
+    rdata: tuple[str, ...]
+    sources: tuple[str, ...]
+    confidence: Whole
+    case: str
+    tlp: Whole
+    episode: Whole
+    valid_until: Whole | None
+    published_at: Whole | None
+
+
+class DecisionRow(Row, frozen=True):
+    """Who moved a finding, from what to what, when and why; `undoes` is the id of an earlier one."""
+
+    table = "decision"
+    order = ("id",)
+    id: Whole
+    at: Whole
+    actor: str
+    verb: str
+    watch: str
+    name: str
+    before: str | None
+    after: str
+    reason: str
+    undoes: Whole | None
+
+
+class CollectionRow(Row, frozen=True):
+    """A collection that was added to, with the latest `date_added` that it ever gave."""
+
+    table = "collection"
+    order = ("number",)
+    number: Whole
+    id: str
+    high_water: Whole
+
+
+class CollectionAliasRow(Row, frozen=True):
+    """The UUID that an alias has for ever."""
+
+    table = "collection_alias"
+    order = ("alias",)
+    alias: str
+    id: str
+
+
+class StixObjectRow(Row, frozen=True):
+    """A version of an object as it was published; of two versions of one moment the higher number is the newer."""
+
+    table = "stix_object"
+    order = ("number",)
+    number: Whole
+    id: str
+    version: str
+    version_at: Whole
+    type: str
+    tlp: Whole
+    watch: str | None
+    name: str | None
+    revoked: bool
+    body: bytes
+
+
+class MemberRow(Row, frozen=True):
+    """A version in a collection.
+
+    Attributes:
+        collection, object: their numbers.
+        type, tlp: the object's.
+        superseded: the lowest marking of a newer version in the same collection; 9 when there is none.
+    """
+
+    table = "member"
+    order = ("collection", "date_added")
+    collection: Whole
+    date_added: Whole
+    object: Whole
+    type: str
+    tlp: Whole
+    superseded: Whole
+
+
+class PartnerRow(Row, frozen=True):
+    """Who may read."""
+
+    table = "partner"
+    order = ("name",)
+    name: str
+    token_sha256: str
+    collections: tuple[str, ...]
+    exports: tuple[str, ...]
+    max_tlp: Whole
+    added_at: Whole | None
+    last_fetch: Whole | None
+
+
+class ExportRow(Row, frozen=True):
+    """How a block list stands."""
+
+    table = "export"
+    order = ("name",)
+    name: str
+    format: str
+    count: Whole
+    serial: Whole
+    sha256: str
+    changed_at: Whole
+    held: str
+
+
+class NoteRow(Row, frozen=True):
+    """A small text kept for ever."""
+
+    table = "note"
+    order = ("key",)
+    key: str
+    text: str
+
+
+TABLES: tuple[type[Row], ...] = (
+    RunRow,
+    OutcomeRow,
+    RefusalRow,
+    CursorRow,
+    MarkRow,
+    BaselineRow,
+    EvidenceRow,
+    DomainRow,
+    SightingRow,
+    FindingRow,
+    DecisionRow,
+    CollectionRow,
+    CollectionAliasRow,
+    StixObjectRow,
+    MemberRow,
+    PartnerRow,
+    ExportRow,
+    NoteRow,
+)
+"""Every table, each after those that its rows refer to."""
