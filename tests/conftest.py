@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A slow machine is no failure.
@@ -22,6 +24,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("FEEDSVC_") or name.lower() in PROXIES:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_new() -> Iterator[None]:
+    """A command that ran in this process leaves its way of logging to no other test."""
+    yield
+    structlog.reset_defaults()
 
 
 def _is_here(host: object) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from feedsvc.schedule import Due, Job, Schedule, due, look
 
@@ -47,12 +48,13 @@ def test_a_job_runs_for_the_window_that_is_due() -> None:
     assert windows == [NOON]
 
 
-def test_a_job_that_breaks_does_not_take_the_schedule_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_that_breaks_does_not_take_the_schedule_with_it() -> None:
     def breaks(window: datetime) -> None:
         raise RuntimeError("the disk is gone")
 
-    look(Job("pdns", HOUR, lambda: None, breaks), lambda: NOON)
-    assert "the disk is gone" in capsys.readouterr().out
+    with capture_logs() as logs:
+        look(Job("pdns", HOUR, lambda: None, breaks), lambda: NOON)
+    assert [(said["event"], said["source"]) for said in logs] == [("schedule.job_broke", "pdns")]
 
 
 def test_the_schedule_looks_at_once_and_again_in_each_window() -> None:
