@@ -24,10 +24,21 @@ def _said(moment: datetime | None) -> str:
 # -- explain -----------------------------------------------------------------------------------------------------------
 
 
+_NO_FINDING: Mapping[str, object] = {
+    **dict.fromkeys(("name", "watch", "status", "novelty", "reason", "first_seen", "last_seen", "provider_first_seen")),
+    "netblock": None,
+    "rdata": [],
+    "sources": [],
+    "confidence": None,
+    "case": None,
+}
+"""A finding's promised keys, for a name that no rule found."""
+
+
 def explanation_json(told: Explanation) -> Mapping[str, object]:
     """The first finding's keys, then what is known beside; with several watches `findings` has each."""
     findings = [finding_json(one) for one in told.findings]
-    unfound = {"name": told.name, "watch": None, "status": None, "reason": _unfound(told)}
+    unfound = {**_NO_FINDING, "name": told.name, "reason": _unfound(told)}
     return {
         **(findings[0] if findings else unfound),
         "findings": findings,

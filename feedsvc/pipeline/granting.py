@@ -33,7 +33,8 @@ def add(parts: Parts, name: str, collections: Sequence[str], max_tlp: str, expor
     """Let a partner read these collections and lists, up to a marking.
 
     Raises:
-        UsageError: the name cannot be a login or is taken; no such collection, list or marking.
+        UsageError: the name cannot be a login or is taken; no such collection, list or marking; a list that it is not
+            cleared for.
     """
     if not _LOGIN.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a login: use letters, digits and . _ @ - , 64 at most")
@@ -42,8 +43,9 @@ def add(parts: Parts, name: str, collections: Sequence[str], max_tlp: str, expor
     _known("collection", collections, [one.alias for one in parts.collections])
     _known("export", exports, [one.settings.name for one in parts.exports])
     _known("TLP level", [max_tlp], [str(tlp) for tlp in Tlp])
-    token = release.new_token()
     partner = Partner(name, tuple(dict.fromkeys(collections)), Tlp(max_tlp), tuple(dict.fromkeys(exports)), parts.clock())
+    _readable(partner, parts)
+    token = release.new_token()
     with parts.history.transaction():
         parts.history.partners.add(partner, release.digest(token))
     return Granted(name, token, partner.collections)
@@ -99,6 +101,16 @@ def _partner(parts: Parts, name: str) -> Partner:
     if found is None:
         raise UsageError(f"there is no partner {name!r}; `feedsvc partner list` shows them")
     return found
+
+
+def _readable(partner: Partner, parts: Parts) -> None:
+    asked = [export.settings for export in parts.exports if export.settings.name in partner.exports]
+    for one in asked:
+        if not release.may_read_export(partner, one):
+            raise UsageError(
+                f"export {one.name!r} may hold names marked {one.max_tlp}, and {partner.name} is cleared up to "
+                f"{partner.max_tlp}: raise --max-tlp, or lower max_tlp of the [[export]]"
+            )
 
 
 def _known(what: str, asked: Sequence[str], there: Sequence[str]) -> None:

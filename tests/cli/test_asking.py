@@ -43,6 +43,14 @@ def test_every_listing_has_the_promised_keys(site: Site) -> None:
     assert (len(status["exports"]), len(status["partners"])) == (3, 1)
 
 
+@pytest.mark.parametrize("name", ["nosuch.example.net", "a..b", "info.ro"])
+def test_a_name_that_no_rule_found_is_explained_in_the_same_shape(site: Site, name: str) -> None:
+    told = site.json("explain", name)
+    assert set(told) >= FINDING | {"evidence", "decisions", "clients", "lists", "collections", "exports"}
+    assert (told["name"], told["status"], told["findings"]) == (name, None, [])
+    assert told["reason"]
+
+
 @pytest.mark.parametrize("day", ["9999-12-31", "tomorrow", "2026-02-30", ""])
 def test_what_is_no_day_is_said_so(site: Site, day: str) -> None:
     assert "YYYY-MM-DD" in site.fails("diff", day)

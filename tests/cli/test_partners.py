@@ -35,8 +35,9 @@ def test_a_token_is_shown_once_and_kept_nowhere(site: Site) -> None:
         (["acme", "--collection", "nosuch", "--max-tlp", "green"], "callbacks"),
         (["acme", "--collection", "callbacks", "--max-tlp", "pink"], "amber"),
         (["acme", "--collection", "callbacks", "--max-tlp", "green", "--export", "nosuch"], "hosts.txt"),
+        (["acme", "--collection", "callbacks", "--max-tlp", "clear", "--export", "hosts.txt"], "raise --max-tlp"),
     ],
-    ids=["login", "our own login", "collection", "marking", "export"],
+    ids=["login", "our own login", "collection", "marking", "export", "clearance"],
 )
 def test_what_is_not_there_is_refused_with_what_is(site: Site, arguments: list[str], said: str) -> None:
     assert said in site.fails("partner", "add", *arguments)
