@@ -158,9 +158,12 @@ def identity(parts: Parts, now: datetime) -> StixObject:
     return fresh
 
 
+def _producer_id(parts: Parts) -> str:
+    return parts.history.note("producer/identity") or stix.identity_id(parts.producer)
+
+
 def _object_id(parts: Parts, finding: Finding) -> str:
-    producer = parts.history.note("producer/identity") or stix.identity_id(parts.producer)
-    return stix.indicator_id(producer, finding)
+    return stix.indicator_id(_producer_id(parts), finding)
 
 
 def _version(parts: Parts, finding: Finding, now: datetime) -> StixObject:
@@ -169,7 +172,7 @@ def _version(parts: Parts, finding: Finding, now: datetime) -> StixObject:
     return stix.indicator(
         finding,
         watch,
-        identity(parts, now).id,
+        _producer_id(parts),
         created=stix.created(current) if current else now,
         modified=_modified(current, now) if current else now,
     )
