@@ -1,3 +1,5 @@
+"""Times as they are written and read, and days that have 23 or 25 hours."""
+
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 

@@ -1,3 +1,5 @@
+"""What errors say of themselves."""
+
 import inspect
 
 import pytest

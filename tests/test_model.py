@@ -1,3 +1,5 @@
+"""The few things that the values of the model know by themselves."""
+
 import dataclasses
 import inspect
 from enum import StrEnum

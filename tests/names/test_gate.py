@@ -1,3 +1,5 @@
+"""What may leave and what may not, with the reason; the gate is the strictest reader of all lists."""
+
 import re
 
 import pytest

@@ -1,3 +1,5 @@
+"""Addresses and netblocks as values, and many netblocks asked at once, against a naive look at each."""
+
 import ipaddress
 
 import pytest

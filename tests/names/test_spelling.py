@@ -1,3 +1,5 @@
+"""One canonical spelling for every way to write a name, and a refusal for what is none."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

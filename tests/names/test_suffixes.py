@@ -1,3 +1,5 @@
+"""Registered domains and public suffixes, by both sections of the list."""
+
 import pytest
 
 from feedsvc.names import SPECIAL_USE, is_public_suffix, registered_domain
