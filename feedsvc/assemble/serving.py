@@ -14,7 +14,9 @@ from feedsvc.assemble import building
 from feedsvc.assemble.logging import log_to_stderr
 from feedsvc.assemble.stopping import ending
 from feedsvc.config import Settings, SourceSettings
+from feedsvc.errors import ConfigError
 from feedsvc.history import open_history
+from feedsvc.pipeline import polling
 from feedsvc.schedule import Job, Schedule
 from feedsvc.taxii.app import PREFIX, TaxiiApp
 from feedsvc.taxii.tokens import keep_key
@@ -92,7 +94,20 @@ def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job
         return run.window if run else None
 
     def run(window: datetime) -> None:
-        with assemble.parts(loaded, stop=stop) as parts:
-            pipeline.run(parts, assemble.chosen(parts.sources, source.name), window)
+        try:
+            with assemble.parts(loaded, stop=stop) as parts:
+                pipeline.run(parts, assemble.chosen(parts.sources, source.name), window)
+        except ConfigError as err:
+            # Rules are read anew for each run; one that was edited badly must not stop a feed without a word in `status`.
+            log.error("serve.at_fault", source=source.name, faults=[str(fault) for fault in err.faults])
+            _tell(loaded, source, window, f"not polled: {err.faults[0]}")
 
     return Job(source.name, source.every, last, run)
+
+
+def _tell(loaded: Settings, source: SourceSettings, window: datetime, reason: str) -> None:
+    history = open_history(loaded.state)
+    try:
+        polling.not_polled(history, source.name, window, reason, clock.utc_now())
+    finally:
+        history.close()

@@ -15,6 +15,7 @@ import structlog
 
 from feedsvc import clock
 from feedsvc.errors import Busy, SourceError
+from feedsvc.history.port import History
 from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome
 from feedsvc.names import Netblock
 from feedsvc.pipeline import settling
@@ -62,6 +63,18 @@ def _poll_claimed(parts: Parts, source: Source, window: datetime | None) -> Poll
     last = _close(parts, run, outcome, said)
     log.info("source.polled", source=source.name, outcome=str(outcome.outcome), reason=outcome.reason)
     return Polled(outcome, (*said.changes, *last))
+
+
+def not_polled(history: History, source: str, window: datetime, reason: str, now: datetime) -> None:
+    """Close a window in which a source could not even be asked, so that `status` says why it was not.
+
+    Raises:
+        Busy: another process polls the source at this moment.
+    """
+    with history.runs.claim(f"poll/{source}"), history.transaction():
+        run = history.runs.begin(f"poll/{source}", window, now)
+        if run is not None:
+            history.runs.end(run.id, [SourceOutcome(source, Outcome.FAILED, reason)], now)
 
 
 @dataclass(frozen=True, slots=True)

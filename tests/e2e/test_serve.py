@@ -8,11 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from feedsvc.history import open_history
 from tests.site import Site, ago
 from tests.standins import faults
 from tests.standins.cof import CofServer, row
@@ -89,3 +90,19 @@ def test_sigterm_ends_a_run_cleanly_and_the_next_one_goes_on(site: Site, server:
     assert "asked to end" in source["reason"]
     assert site.json("run")["sources"][0]["outcome"] == "complete"
     assert site.listed() == ["k3xq.example.net"]
+
+
+def test_a_rule_that_is_edited_badly_while_it_serves_is_told_by_status(site: Site) -> None:
+    rule = site.folder / "rules" / "jar.yaml"
+    with serving(site):
+        wait_for("the baseline", (site.exports / "domains.txt").exists)
+        good = rule.read_text()
+        rule.write_text(good.replace("198.51.100.0/28", "198.51.100.1/28"))
+
+        def told() -> str:
+            with closing(open_history(site.folder / "var" / "feedsvc.db", read_only=True)) as history:
+                return history.runs.latest_outcomes()["pdns"][1].reason
+
+        wait_for("a run that tells of the rule", lambda: "host bits set" in told())
+        rule.write_text(good)
+        wait_for("a run as before", lambda: told() == "")
