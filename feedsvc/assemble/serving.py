@@ -99,7 +99,7 @@ def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job
                 pipeline.run(parts, assemble.chosen(parts.sources, source.name), window)
         except ConfigError as err:
             # Rules are read anew for each run; one that was edited badly must not stop a feed without a word in `status`.
-            log.error("serve.at_fault", source=source.name, faults=[str(fault) for fault in err.faults])
+            log.warning("serve.at_fault", source=source.name, faults=[str(fault) for fault in err.faults])
             _tell(loaded, source, window, f"not polled: {err.faults[0]}")
 
     return Job(source.name, source.every, last, run)
