@@ -27,13 +27,13 @@ from tests.history.making import (
     add,
     ask,
     change,
-    decision,
     finding,
     observation,
     published,
     sighting,
     stix,
 )
+from tests.making import decision
 
 # What attackers choose, and what trips those who move text: quotes, line ends of every kind, NUL, no letter at all, astral.
 ODD = '\x00\x1b[2J"\\\n\r\u2028\u2029\x85\ufeff\U0001f480\ud7ff é\x7f,{}'

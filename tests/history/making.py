@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,8 @@ from feedsvc.model import (
     Change,
     Collection,
     Cursor,
-    Decision,
     ExportState,
     Finding,
-    Novelty,
     Observation,
     Outcome,
     Partner,
@@ -35,6 +33,7 @@ from feedsvc.model import (
     StixObject,
     Tlp,
 )
+from tests import making
 
 # The engines that the contract is tested over: a name and a way to a place for a state that is not there yet.
 ENGINES: dict[str, Callable[[Path], Path]] = {
@@ -49,7 +48,7 @@ def fresh(engine: str) -> Iterator[History]:
         yield history
 
 
-NOW = datetime(2026, 11, 24, 6, 52, 32, 123456, tzinfo=UTC)
+NOW = making.NOW.replace(microsecond=123456)  # finer than any format shows
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 SECOND = int(NOW.timestamp())
@@ -64,37 +63,17 @@ def sighting(rrname: str = "k3xq.example.net", **fields: Any) -> Sighting:
 
 
 def finding(name: str = "k3xq.example.net", **fields: Any) -> Finding:
-    base = Finding(
-        name=name,
-        watch="jar-callbacks",
-        status=Status.CANDIDATE,
-        novelty=Novelty.NEW_HOST,
-        reason="a name under a domain never seen",
-        first_seen=NOW,
-        last_seen=NOW,
-        provider_first_seen=NOW - HOUR,
-        netblock="198.51.100.0/24",
-        rdata=("198.51.100.9", "198.51.100.10"),
-        sources=("dnsdb", "zeek"),
-        confidence=70,
-        case="jar-callbacks/example.net",
-        tlp=Tlp.GREEN,
-        valid_until=NOW + 45 * DAY,
-    )
-    return dataclasses.replace(base, **fields)
+    """A candidate whose addresses and sources have an order that sorting would change."""
+    several = {"rdata": ("198.51.100.9", "198.51.100.10"), "sources": ("zeek", "dnsdb")}
+    return making.finding(name, now=NOW, **several | fields)
 
 
 def published(name: str = "k3xq.example.net", **fields: Any) -> Finding:
     return finding(name, **{"status": Status.PUBLISHED, "published_at": NOW} | fields)
 
 
-def decision(about: Finding, **fields: Any) -> Decision:
-    base = Decision(NOW, "feedsvc", "find", about.watch, about.name, None, about.status, about.reason)
-    return dataclasses.replace(base, **fields)
-
-
 def change(about: Finding, **fields: Any) -> Change:
-    return Change(about, decision(about, **fields))
+    return Change(about, making.decision(about, **fields))
 
 
 def keep(history: History, *findings: Finding) -> tuple[int, ...]:

@@ -19,11 +19,11 @@ from tests.history.making import (
     HOUR,
     NOW,
     change,
-    decision,
     finding,
     keep,
     published,
 )
+from tests.making import decision
 
 
 def test_a_finding_comes_back_as_it_was_stored(history: History) -> None:

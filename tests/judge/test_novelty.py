@@ -8,7 +8,7 @@ import pytest
 
 from feedsvc.judge.novelty import GAP, LAG, PHRASES, Past, novelty
 from feedsvc.model import Novelty
-from tests.judge.making import NOW
+from tests.making import NOW
 
 HOUR = timedelta(hours=1)
 SINCE = NOW - timedelta(days=30)

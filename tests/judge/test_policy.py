@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from feedsvc.judge import policy
 from feedsvc.model import Novelty, Status
 from feedsvc.names import publishable
-from tests.judge.making import NOW, finding, watch
+from tests.making import NOW, finding, watch
 
 GOOD = publishable("k3xq.example.net")
 BAD = publishable("info.ro")

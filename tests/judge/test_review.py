@@ -10,7 +10,7 @@ import pytest
 from feedsvc.errors import UsageError
 from feedsvc.judge import policy, review
 from feedsvc.model import Change, Decision, Finding, Status, Tlp
-from tests.judge.making import NOW, finding, watch
+from tests.making import NOW, finding, watch
 
 ALLOWED = {
     "approve": {Status.BASELINE, Status.CANDIDATE, Status.HELD, Status.EXPIRED, Status.REVOKED, Status.REJECTED},

@@ -15,7 +15,8 @@ from pathlib import Path
 from feedsvc.publish.blocklists import domains, rpz
 from feedsvc.publish.disk import Disk, File
 from feedsvc.publish.lists import Order, Written, write_exports
-from tests.publish.making import NOW, listed
+from tests.making import NOW
+from tests.publish.making import listed
 
 FIRST = [f"n{number}.example.net" for number in range(40)]
 SECOND = [*FIRST[5:], "new.example.net"]

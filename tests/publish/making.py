@@ -9,54 +9,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from feedsvc.model import Decision, Finding, ListedName, Novelty, Status, StixHints, Tlp, Watch
-from feedsvc.names import parse_netblock, publishable
+from feedsvc.model import Finding, ListedName, Status, Tlp
+from feedsvc.names import publishable
 from feedsvc.publish.port import ListMeta
+from tests import making
+from tests.making import NOW
 
-NOW = datetime(2026, 11, 24, 6, 52, 32, tzinfo=UTC)
 SERIAL = int(NOW.timestamp())
 
 
-def watch(**fields: Any) -> Watch:
-    """The watch of the design's case, with fields replaced."""
-    base = Watch(
-        id="jar-callbacks",
-        title="JAR dropper, TLS callbacks to random four-character sub-domains",
-        netblocks=(parse_netblock("198.51.100.0/24"),),
-        references=("https://example.org/report/2013", "the incident of 2013"),
-        tlp=Tlp.GREEN,
-        confidence=70,
-        stix=StixHints(malware="JAR dropper", kill_chain_phase="command-and-control", attack=("T1568", "T1071.001")),
-    )
-    return dataclasses.replace(base, **fields)
-
-
 def finding(name: str = "k3xq.example.net", **fields: Any) -> Finding:
-    """An approved finding, with fields replaced."""
-    base = Finding(
-        name=name,
-        watch="jar-callbacks",
-        status=Status.APPROVED,
-        novelty=Novelty.NEW_HOST,
-        reason="new-host: its registered domain is known, this name is not",
-        first_seen=NOW,
-        last_seen=NOW - timedelta(hours=1),
-        provider_first_seen=NOW - timedelta(hours=2),
-        netblock="198.51.100.0/24",
-        rdata=("198.51.100.7",),
-        sources=("secret-provider",),
-        confidence=70,
-        case="jar-callbacks/example.net",
-        tlp=Tlp.GREEN,
-        valid_until=NOW + timedelta(days=45),
-    )
-    return dataclasses.replace(base, **fields)
-
-
-def decision(name: str, verb: str, before: Status | None, after: Status, **fields: Any) -> Decision:
-    """A decision of a rule on a name of the watch above."""
-    base = Decision(NOW, "feedsvc", verb, "jar-callbacks", name, before, after, reason=f"because of {verb}")
-    return dataclasses.replace(base, **fields)
+    """An approved finding of a source that nobody else may know of, with fields replaced."""
+    return making.finding(name, **{"status": Status.APPROVED, "sources": ("secret-provider",)} | fields)
 
 
 def listed(names: Iterable[str], **fields: Any) -> list[ListedName]:

@@ -6,10 +6,16 @@ import pytest
 
 from feedsvc.model import Decision, Delta, Finding, Status
 from feedsvc.publish.delta import delta, of_watch
-from tests.publish.making import decision, finding
+from tests import making
+from tests.publish.making import finding
 
 S = Status
 NAMES = ("a.example.net", "b.example.net", "c.example.net")
+
+
+def decision(name: str, verb: str, before: Status | None, after: Status) -> Decision:
+    """A decision of a rule on a name."""
+    return making.decision(finding(name, status=after, reason=f"because of {verb}"), verb=verb, before=before)
 
 
 def gathered(*decisions: Decision) -> Delta:

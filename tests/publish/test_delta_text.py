@@ -12,7 +12,8 @@ import pytest
 
 from feedsvc.model import Delta, Outcome, Refused, SourceOutcome, Status
 from feedsvc.publish.delta_text import PER_CASE, as_csv, as_json, as_markdown, as_text
-from tests.publish.making import NOW, finding
+from tests.making import NOW
+from tests.publish.making import finding
 
 COMPLETE = SourceOutcome("circl", Outcome.COMPLETE, at=NOW)
 FAILED = SourceOutcome("dnsdb", Outcome.FAILED, "401: the key is refused", at=NOW)

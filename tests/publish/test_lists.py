@@ -22,7 +22,8 @@ from feedsvc.publish.blocklists import domains, hosts, rpz
 from feedsvc.publish.disk import Disk, File
 from feedsvc.publish.lists import TEMPORARY, Order, Written, write_exports
 from feedsvc.publish.port import BlockListFormat, ListMeta
-from tests.publish.making import HOSTILE, NOW, SERIAL, listed, publishable_names
+from tests.making import NOW
+from tests.publish.making import HOSTILE, SERIAL, listed, publishable_names
 
 DOMAINS = domains.build(domains.Options())
 RPZ = rpz.build(rpz.Options())

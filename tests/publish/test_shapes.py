@@ -7,7 +7,8 @@ import json
 
 from feedsvc.model import ExportState, Outcome, Partner, Refused, SourceOutcome, Tlp
 from feedsvc.publish.shapes import export_json, finding_json, partner_json, source_json
-from tests.publish.making import NOW, finding
+from tests.making import NOW
+from tests.publish.making import finding
 
 
 def test_a_finding_has_the_promised_keys() -> None:

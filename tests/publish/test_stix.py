@@ -21,7 +21,8 @@ from feedsvc.clock import rfc3339
 from feedsvc.errors import PublishError
 from feedsvc.model import Finding, Novelty, StixHints, StixObject, Tlp
 from feedsvc.publish import stix
-from tests.publish.making import HOSTILE, NOW, finding, publishable_names, watch
+from tests.making import NOW, watch
+from tests.publish.making import HOSTILE, finding, publishable_names
 
 LATER = NOW + timedelta(hours=1)
 
@@ -98,7 +99,7 @@ def test_an_indicator_says_what_was_found() -> None:
         "pattern_type": "stix",
         "pattern_version": "2.1",
         "valid_from": "2026-11-24T06:52:32Z",
-        "valid_until": "2027-01-08T06:52:32Z",
+        "valid_until": "2027-01-08T05:52:32Z",
         "kill_chain_phases": [
             {"kill_chain_name": "lockheed-martin-cyber-kill-chain", "phase_name": "command-and-control"},
         ],

@@ -19,10 +19,7 @@ from feedsvc.history import open_history
 from feedsvc.history.port import History
 from feedsvc.model import (
     Change,
-    Decision,
     ExportState,
-    Finding,
-    Novelty,
     Outcome,
     Partner,
     Refused,
@@ -35,6 +32,7 @@ from feedsvc.web.app import build_app
 from feedsvc.web.asgi import Message, Receive, Scope, Send, answer
 from feedsvc.web.exports import ExportsApp
 from feedsvc.web.front import Front, Mount
+from tests import making
 from tests.web.asking import Reply, ask
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -126,12 +124,8 @@ def test_an_error_that_nobody_expected_is_500_and_silent(history: History, tmp_p
 
 
 def finding(name: str, status: Status) -> Change:
-    found = Finding(
-        name=name, watch="jar-callbacks", status=status, novelty=Novelty.NEW_HOST, reason="new", first_seen=NOON,
-        last_seen=NOON, provider_first_seen=None, netblock="198.51.100.0/24", rdata=("198.51.100.7",), sources=("circl",),
-        confidence=70, case="jar-callbacks/example.net",
-    )  # fmt: skip
-    return Change(found, Decision(NOON, "feedsvc", "find", "jar-callbacks", name, None, status, "new"))
+    found = making.finding(name, now=NOON, status=status)
+    return Change(found, making.decision(found))
 
 
 def fill(history: History) -> None:
