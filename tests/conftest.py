@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import stamina
 import structlog
 from hypothesis import settings
+
+from feedsvc.http import Limits
 
 # A slow machine is no failure.
 settings.register_profile("feedsvc", deadline=None, print_blob=True)
@@ -31,6 +34,13 @@ def _logs_as_new() -> Iterator[None]:
     """A command that ran in this process leaves its way of logging to no other test."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def no_pauses() -> Iterator[None]:
+    """Questions that fail are asked again as often as ever, but at once."""
+    with stamina.set_testing(True, attempts=Limits().attempts, cap=True):
+        yield
 
 
 def _is_here(host: object) -> bool:

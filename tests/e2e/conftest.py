@@ -1,4 +1,4 @@
-"""A COF server of one's own for each test."""
+"""A COF server of one's own for each test, and no pauses in this process."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def server() -> Iterator[CofServer]:
     """Running, and empty."""
     with CofServer() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _at_once(no_pauses: None) -> None:
+    """A question that failed is asked again without a pause; programs that a test starts do pause."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import stamina
 
 from feedsvc.http import Client, Limits
 from tests.standins.server import Call, Reply, Standin
@@ -40,6 +39,5 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
+def _at_once(no_pauses: None) -> None:
+    """A question that failed is asked again without a pause."""

@@ -1,4 +1,4 @@
-"""What the tests of sources share: a client with small limits and no pauses, the time, a netblock, batches gathered."""
+"""What tests of sources share: a client with small limits and no pauses, the time, a netblock, batches gathered, a log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import stamina
 
 from feedsvc.config import Secret, SourceSettings
 from feedsvc.http import Client, Limits
 from feedsvc.model import Batch, Cursor, End, Observation
 from feedsvc.names import parse_netblock
+from tests.sources.logs.making import header, line
+from tests.sources.logs.reading import Reader
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 NETBLOCK = parse_netblock("198.51.100.0/24")
@@ -75,6 +76,19 @@ def http() -> Iterator[Client]:
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
+def _at_once(no_pauses: None) -> None:
+    """A question that failed is asked again without a pause."""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log with a header and two lines, `a` and `b`."""
+    path = tmp_path / "dns.log"
+    path.write_bytes(header() + line("a") + line("b"))
+    return path
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    """Follows all that begins with `dns`."""
+    return Reader(f"{tmp_path}/dns*")

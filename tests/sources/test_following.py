@@ -26,20 +26,6 @@ from tests.sources.logs.making import (
 from tests.sources.logs.reading import LATER, NETBLOCKS, Reader, expected, once
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """A log with a header and two lines, `a` and `b`."""
-    path = tmp_path / "dns.log"
-    path.write_bytes(header() + line("a") + line("b"))
-    return path
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Reader:
-    """Follows all that begins with `dns`."""
-    return Reader(f"{tmp_path}/dns*")
-
-
 class TestFacts:
     @pytest.mark.parametrize("write", [tsv_log, json_log], ids=["tsv", "json"])
     def test_all_that_leads_into_the_netblocks_is_observed_and_no_trap(

@@ -26,20 +26,6 @@ from tests.sources.logs.making import (
 from tests.sources.logs.reading import LATER, Reader, expected, once, sightings
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """A log with a header and two lines, `a` and `b`."""
-    path = tmp_path / "dns.log"
-    path.write_bytes(header() + line("a") + line("b"))
-    return path
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Reader:
-    """Follows all that begins with `dns`."""
-    return Reader(f"{tmp_path}/dns*")
-
-
 class TestRotation:
     def test_a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_beginning(self, log: Path, reader: Reader) -> None:
         reader.poll_all()
