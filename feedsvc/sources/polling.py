@@ -56,7 +56,7 @@ class PdnsSource:
         parts: list[Part] = []
         for at, netblock in enumerate(netblocks):
             if pointless(parts):
-                yield Batch(scope=tuple(netblocks[at:]), end=_not_asked(parts[-1].end))
+                yield Batch(scope=tuple(netblocks[at:]), end=_not_asked(len(netblocks) - at, parts[-1].end))
                 return
             question = Question(netblock, since(cursors.get(str(netblock)), self._overlap, now))
             for batch in self._ask(question):
@@ -96,5 +96,7 @@ def since(position: str | None, overlap: timedelta, now: datetime) -> datetime |
     return None
 
 
-def _not_asked(last: End) -> End:
-    return End(Outcome.SKIPPED, f"not asked, as asking on is pointless: {last.reason}", last.retry_after, last.stop)
+def _not_asked(count: int, last: End) -> End:
+    netblocks = f"{count} netblock" + "s" * (count != 1)
+    # The reason of `last` stands beside this one already.
+    return End(Outcome.SKIPPED, f"{netblocks} not asked, as asking on is pointless", last.retry_after, last.stop)
