@@ -52,6 +52,7 @@ def _show(granted: Granted, *, as_json: bool) -> None:
 def list_partners(context: typer.Context, as_json: JsonOption = False) -> None:
     """Every partner, what it may read, when it fetched last."""
     from feedsvc import assemble
+    from feedsvc.cli import showing
     from feedsvc.publish import shapes
 
     with assemble.parts(assemble.settings(context.obj), read_only=True) as parts:
@@ -65,7 +66,7 @@ def list_partners(context: typer.Context, as_json: JsonOption = False) -> None:
             ", ".join(one.collections),
             str(one.max_tlp),
             ", ".join(one.exports),
-            one.last_fetch.isoformat(timespec="seconds") if one.last_fetch else "never",
+            showing.said(one.last_fetch),
         )
         for one in partners
     ]

@@ -17,7 +17,8 @@ def _time(moment: datetime | None) -> str | None:
     return clock.rfc3339(moment) if moment else None
 
 
-def _said(moment: datetime | None) -> str:
+def said(moment: datetime | None) -> str:
+    """A time for a terminal, in UTC; "never" for none."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "never"
 
 
@@ -103,8 +104,8 @@ def explanation_text(told: Explanation) -> str:
         lines += [
             f"  {one.watch}: {one.status} ({one.novelty})",
             f"    why         {printable(one.reason)}",
-            f"    seen        first by us {_said(one.first_seen)}, first by a source {_said(one.provider_first_seen)},",
-            f"                last evidence {_said(one.last_seen)}, valid until {_said(one.valid_until)}",
+            f"    seen        first by us {said(one.first_seen)}, first by a source {said(one.provider_first_seen)},",
+            f"                last evidence {said(one.last_seen)}, valid until {said(one.valid_until)}",
             f"    where       {', '.join(one.rdata)} in {one.netblock}, says {', '.join(one.sources)}",
             f"    case        {one.case}, confidence {one.confidence}, TLP {one.tlp}",
         ]
@@ -121,11 +122,11 @@ def _section(heading: str, lines: list[str]) -> list[str]:
 
 
 def _evidence_line(one: Evidence) -> str:
-    return f"{one.rrtype} {one.rdata} by {one.source}, {_said(one.time_first)} to {_said(one.time_last)}"
+    return f"{one.rrtype} {one.rdata} by {one.source}, {said(one.time_first)} to {said(one.time_last)}"
 
 
 def _decision_line(one: Decision) -> str:
-    return f"{one.id}: {_said(one.at)} {one.actor} {one.verb} ({one.before or 'unknown'} -> {one.after}): {one.reason}"
+    return f"{one.id}: {said(one.at)} {one.actor} {one.verb} ({one.before or 'unknown'} -> {one.after}): {one.reason}"
 
 
 # -- status ------------------------------------------------------------------------------------------------------------
@@ -156,24 +157,25 @@ def _source_json(one: SourceStand) -> Mapping[str, object]:
 
 
 def status_text(stand: Stand) -> str:
-    """Three tables; what could not be used stands under its source."""
+    """Three tables; under the sources, what of their input was refused or put right."""
     sources = [
-        (one.name, one.kind, one.outcome or "-", _said(one.last_run), _said(one.next_run), one.reason)
-        for one in stand.sources
+        (one.name, one.kind, one.outcome or "-", said(one.last_run), said(one.next_run), one.reason) for one in stand.sources
     ]
     blocks = [table(sources, ["SOURCE", "KIND", "OUTCOME", "LAST RUN", "NEXT RUN", "REASON"])]
-    blocks += [
-        f"{one.name} could not use {refused.count} rows: {refused.reason}, for example {printable(refused.sample)}"
+    refusals = [
+        f"  {one.name}: {refused.count} x {refused.reason}, for example {printable(refused.sample)}"
         for one in stand.sources
         for refused in one.refused
     ]
+    if refusals:
+        blocks.append("\n".join(["not taken as it came:", *refusals]))
     blocks.append(exports_text(stand.exports))
-    partners = [(one.name, ", ".join(one.collections), str(one.max_tlp), _said(one.last_fetch)) for one in stand.partners]
+    partners = [(one.name, ", ".join(one.collections), str(one.max_tlp), said(one.last_fetch)) for one in stand.partners]
     blocks.append(table(partners, ["PARTNER", "COLLECTIONS", "MAX TLP", "LAST FETCH"]))
     return "\n\n".join(blocks)
 
 
 def exports_text(states: Sequence[ExportState]) -> str:
     """How block lists stand, as a table."""
-    rows = [(one.name, one.format, str(one.count), _said(one.changed_at), one.held or "-") for one in states]
+    rows = [(one.name, one.format, str(one.count), said(one.changed_at), one.held or "-") for one in states]
     return table(rows, ["EXPORT", "FORMAT", "NAMES", "CHANGED", "HELD"])

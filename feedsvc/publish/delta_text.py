@@ -101,7 +101,7 @@ def _source_block(delta: Delta) -> Iterator[str]:
         for one in source.refused
     ]
     if refusals:
-        yield "\n".join(["not understood or refused, and not in the history:", *refusals])
+        yield "\n".join(["not taken as it came:", *refusals])
 
 
 def _section(section: str, findings: Sequence[Finding]) -> str:
@@ -160,7 +160,7 @@ def _md_sources(delta: Delta, zone: tzinfo) -> str:
         [_code(one.name), str(one.outcome), _moment(one.at, zone), _escaped(one.reason), _refusals(one)]
         for one in worst_first
     ]
-    return _table(["source", "outcome", "at", "reason", "not understood or refused"], rows)
+    return _table(["source", "outcome", "at", "reason", "not taken as it came"], rows)
 
 
 def _refusals(source: SourceOutcome) -> str:

@@ -66,3 +66,13 @@ def test_a_rule_that_is_gone_can_still_be_asked_about(site: Site, tmp_path: Path
         assert "another, jar-callbacks" in site.fails("explain", "k3xq.example.net", "--watch", "nosuch")
     finally:
         rule.write_text(before)
+
+
+def test_status_tells_under_a_source_what_was_not_taken_as_it_came(tmp_path: Path) -> None:
+    with CofServer() as server:
+        site = Site(tmp_path, pdns_url=server.url, rule={"netblocks": ["198.51.100.0/31"]}).write()
+        server.rows = [row("m2rt.example.org.", "198.51.100.1", ago(days=9), ago(days=-9))]
+        site.poll()
+    told = site.run("status")
+    assert ": 1 x time in the future, taken as now, for example " in told
+    assert "could not use" not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,13 @@ def test_a_removed_partner_is_gone_and_a_strange_one_is_named(site: Site) -> Non
     for verb in ("remove", "rotate", "preview"):
         assert "'acme'" in site.fails("partner", verb, "acme")
         assert r"'\udcff\n'" in site.fails("partner", verb, "\udcff\n")
+
+
+def test_a_partner_list_tells_the_time_as_status_does(site: Site) -> None:
+    site.run("partner", "add", "acme", "--collection", "callbacks", "--max-tlp", "green")
+    site.log.touch()
+    site.poll()
+    with site.parts() as parts, parts.history.transaction():
+        parts.history.partners.fetched({"acme": datetime(2026, 11, 24, 9, 30, tzinfo=UTC)})
+    for command in (("partner", "list"), ("status",)):
+        assert "2026-11-24 09:30:00 UTC" in site.run(*command)

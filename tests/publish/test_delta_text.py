@@ -77,6 +77,13 @@ def test_what_was_not_understood_is_shown_with_a_sample() -> None:
     assert "12 x no JSON: {cut" in as_markdown(Delta("d", (source,)), UTC)
 
 
+def test_a_row_that_was_used_without_its_time_is_not_said_to_be_missing_from_the_history() -> None:
+    source = SourceOutcome("cof", Outcome.COMPLETE, refused=(Refused("time in the future, taken as now", 1, "{}"),), at=NOW)
+    for text in (as_text(Delta("d", (source,)), UTC), as_markdown(Delta("d", (source,)), UTC)):
+        assert "not taken as it came" in text
+        assert "not in the history" not in text
+
+
 def test_text_of_others_cannot_steer_a_terminal_or_forge_a_line() -> None:
     source = SourceOutcome(EVIL, Outcome.FAILED, EVIL, (Refused(EVIL, 1, EVIL),))
     delta = Delta("2026-11-24", (source,), added=(finding(reason=EVIL, case=EVIL),))
