@@ -200,6 +200,8 @@ class End:
         stop: the other side wants no more questions for now (a bad key, a spent quota): asking on in this run is pointless.
         trouble: the connection or the other side failed; false when there was merely more than it could give. Several in a
             row, and asking on is pointless too.
+        doubted: nothing was found, and that is the truth if the other side answers completely about something else in the
+            same poll; if it does not, it was probably asked at the wrong place.
     """
 
     outcome: Outcome
@@ -207,6 +209,7 @@ class End:
     retry_after: float | None = None
     stop: bool = False
     trouble: bool = False
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The position of a cursor is the moment (RFC 3339) at which the last complete poll *began*; the next one asks from there, less
 an overlap for data that arrive late. Only a complete answer moves it. After a refusal, or when one netblock after the other
-fails, the rest is skipped without a call and says so: it stays where it was.
+fails, the rest is skipped without a call and says so: it stays where it was. An empty answer in doubt waits for the rest of
+the poll: a complete one proves that the provider was asked at the right place.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from feedsvc.clock import parse_rfc3339, rfc3339
 from feedsvc.errors import SourceError
 from feedsvc.model import Batch, Cursor, End, Outcome
 from feedsvc.names import Netblock
-from feedsvc.sources.endings import Part, after_fault, pointless
+from feedsvc.sources.endings import COMPLETE, Part, after_fault, pointless
 from feedsvc.sources.port import Provider, Question
 
 OVERLAP = timedelta(days=1)
@@ -54,15 +55,22 @@ class PdnsSource:
     def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
         """Ask about each netblock in turn; `cursors` holds positions by netblock as text."""
         parts: list[Part] = []
+        doubts: list[tuple[Netblock, Batch]] = []
         for at, netblock in enumerate(netblocks):
             if pointless(parts):
                 yield Batch(scope=tuple(netblocks[at:]), end=_not_asked(len(netblocks) - at, parts[-1].end))
-                return
+                break
             question = Question(netblock, since(cursors.get(str(netblock)), self._overlap, now))
             for batch in self._ask(question):
                 if batch.end is not None:
                     parts.append(Part(str(netblock), batch.end))
-                yield self._marked(batch, netblock, now)
+                if batch.end is not None and batch.end.doubted:
+                    doubts.append((netblock, batch))
+                else:
+                    yield self._marked(batch, netblock, now)
+        proven = any(part.whole for part in parts)
+        for netblock, batch in doubts:
+            yield self._marked(replace(batch, end=COMPLETE) if proven else batch, netblock, now)
 
     def _ask(self, question: Question) -> Iterator[Batch]:
         """The provider's batches up to its end, which is given for it when it has none."""

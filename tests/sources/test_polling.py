@@ -124,6 +124,27 @@ def test_after_a_refusal_the_rest_is_skipped_without_a_call(status: int) -> None
     assert [cursor.scope for cursor in gather(batches).cursors] == [str(NETBLOCKS[0])]
 
 
+DOUBTED = End(Outcome.FAILED, "404 for each: is the URL right?", doubted=True)
+
+
+@pytest.mark.parametrize("proof", range(6))
+def test_an_empty_answer_in_doubt_is_complete_once_another_netblock_of_the_poll_proves_the_place(proof: int) -> None:
+    told = Told(ends(*(COMPLETE if at == proof else DOUBTED for at in range(6))))
+    batches = read(told, NETBLOCKS)
+    assert len(told.questions) == 6
+    assert sorted(scopes(batches), key=str) == sorted(NETBLOCKS, key=str)
+    assert {batch.end for batch in batches if batch.end} == {COMPLETE}
+    assert len(gather(batches).cursors) == 6
+
+
+def test_an_empty_answer_in_doubt_stays_a_fault_where_nothing_proves_the_place() -> None:
+    told = Told(lambda _: [Batch(end=DOUBTED)])
+    batches = read(told, NETBLOCKS)
+    assert sorted(scopes(batches), key=str) == sorted(NETBLOCKS, key=str)
+    assert [batch.end for batch in batches] == [DOUBTED] * 6
+    assert not any(batch.cursors for batch in batches)
+
+
 def test_after_three_troubled_netblocks_the_rest_is_skipped() -> None:
     told = Told(lambda _: [Batch(end=broken("no connection", 0))])
     batches = read(told, NETBLOCKS)

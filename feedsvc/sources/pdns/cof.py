@@ -51,7 +51,7 @@ class Options:
         concurrency: addresses asked at once; the HTTP client lets four go to one host.
         max_addresses: netblocks with more addresses are skipped.
         not_found: what 404 means: `empty`, no record; `fault`, a wrong URL; `auto`, no record if the server knew another
-            address of the same netblock, as a wrong URL is wrong for all.
+            address in the same poll, as a wrong URL is wrong for all.
         deadline: seconds for the answer about one address.
         max_bytes: of the answer about one address; more of it makes that address partial.
     """
@@ -135,7 +135,7 @@ class _CofServer:
             f"{self.base}/query/: 404 for each of the {netblock.size} addresses: is the URL right? "
             'If this server says 404 where it knows nothing, set not_found = "empty"'
         )
-        return replace(batch, end=broken(reason, 0))
+        return replace(batch, end=replace(broken(reason, 0, trouble=False), doubted=True))
 
 
 def _end(answer: Answer, rows: Rows) -> End:

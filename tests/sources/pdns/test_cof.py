@@ -126,6 +126,16 @@ def test_404_is_nothing_found_only_where_the_server_proves_that_it_is_the_right_
     assert heard.end.outcome is Outcome.COMPLETE or "is the URL right?" in heard.end.reason
 
 
+def test_quiet_netblocks_before_a_known_one_keep_nobody_from_asking_about_it(http: Client, server: CofServer) -> None:
+    server.absent = 404
+    netblocks = [*(parse_netblock(f"203.0.113.{first}/30") for first in (0, 4, 8, 12)), FEW]
+    provider = cof.build(settings("cof", server.url), Options(), http, lambda: NOW)
+    batches = list(PdnsSource("partner", provider).read(netblocks, {}, NOW))
+    assert [seen.rrname for batch in batches for seen in batch.observations] == [SEEN]
+    assert {batch.end.outcome for batch in batches if batch.end} == {Outcome.COMPLETE}
+    assert sorted(mark.scope for batch in batches for mark in batch.cursors) == sorted(map(str, netblocks))
+
+
 def test_a_wrong_path_is_a_failure_and_not_an_empty_netblock(http: Client, server: CofServer) -> None:
     heard = poll(http, f"{server.url}/nowhere")
     assert heard.end.outcome is Outcome.FAILED
