@@ -32,9 +32,6 @@ _FROM: Mapping[str, frozenset[Status]] = {
     "revoke": frozenset({Status.PUBLISHED, Status.EXPIRED}),
 }
 
-VERBS = tuple(_FROM)
-"""What a person can say."""
-
 
 def decide(verb: str, finding: Finding, watch: Watch | None, *, actor: str, reason: str, now: datetime) -> Change:
     """Carry out a verb on a finding.

@@ -104,15 +104,6 @@ class Formats:
         return candidates, broken
 
 
-def recognise(head: bytes) -> str:
-    """The name of the format of a file that begins with these bytes (uncompressed, up to 64 KiB).
-
-    Raises:
-        SourceError: no format knows it, or more than one does; the message lists what can be asked for.
-    """
-    return Formats().by_head(head).name
-
-
 def _build(name: str, settings: Mapping[str, object], zone: tzinfo) -> LogFormat:
     # Plug-ins are looked up when the first file with anything in it is at hand: a sweep of nothing ends at once.
     from feedsvc import plugins  # noqa: PLC0415
