@@ -65,8 +65,8 @@ class Job:
 def look(job: Job, clock: Clock) -> None:
     """Run a job if something is due.
 
-    One of the three places that catch everything (docs/architecture.md): a job that breaks must not take the schedule with it. What
-    broke is logged with its trace, and the window stays open or is closed as failed in the run table.
+    One of the three places that catch everything (docs/architecture.md): a job that breaks must not take the schedule with
+    it. What broke is logged with its trace, and the window stays open or is closed as failed in the run table.
     """
     try:
         found = due(job.last(), job.every, clock())
