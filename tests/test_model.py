@@ -9,7 +9,7 @@ import pytest
 from feedsvc import model
 from feedsvc.model import Collection, Tlp
 
-VALUES = [one for _, one in inspect.getmembers(model, dataclasses.is_dataclass) if one.__module__ == model.__name__]
+VALUES = [one for _, one in inspect.getmembers(model, dataclasses.is_dataclass) if one.__module__.startswith(model.__name__)]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: str(value.__name__))

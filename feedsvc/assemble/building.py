@@ -105,8 +105,8 @@ def _pdns(one: SourceSettings, client: Client) -> Source:
 
     module = plugins.load("pdns", one.provider)
     options = plugins.read_options(module, one.options)
-    provider = module.build(one, options, client, clock.utc_now)
-    return PdnsSource(one.name, provider, overlap=one.overlap)
+    provider = module.build(one, options, clock.utc_now)
+    return PdnsSource(one.name, provider, client, clock.utc_now, overlap=one.overlap, fronts_per_poll=one.fronts)
 
 
 def _log(one: SourceSettings) -> Source:

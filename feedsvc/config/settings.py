@@ -79,6 +79,10 @@ class SourceSettings:
 
     Attributes:
         secrets: by what they are (`api_key`, `username`, `password`).
+        daily_quota: calls a day, at most; None leaves it to what the provider says.
+        reserved: the share of a day's or month's calls that the schedule leaves to people.
+        tlp: how far what it says may be passed on; None leaves it to the provider's terms.
+        fronts: names of findings that are asked about in a poll, to find those that point at them.
         overlap: how far behind the since-mark to ask again; None leaves it to the provider.
         options: all other keys, for the plug-in's `Options`.
     """
@@ -92,6 +96,9 @@ class SourceSettings:
     path: str = ""
     tz: ZoneInfo | None = None
     daily_quota: int | None = None
+    reserved: float = 0.1
+    tlp: Tlp | None = None
+    fronts: int = 10
     overlap: timedelta | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)

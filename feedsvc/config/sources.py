@@ -8,8 +8,8 @@ from pathlib import Path
 from feedsvc.config import secrets
 from feedsvc.config.nodes import Node
 from feedsvc.config.settings import Place, Secret, SourceSettings
-from feedsvc.config.shapes import Key, Shape, choice, duration, gather, schema_of, whole
-from feedsvc.config.values import SAFE_NAME, URL, ZONE, pattern
+from feedsvc.config.shapes import Key, Shape, choice, duration, gather, real, schema_of, whole
+from feedsvc.config.values import SAFE_NAME, TLP, URL, ZONE, pattern
 from feedsvc.errors import Fault
 
 _NEEDED = {"pdns": "provider", "log": "path"}
@@ -23,7 +23,10 @@ _COMMON = {
 _PDNS = {
     "provider": Key(SAFE_NAME, "the plug-in that asks; `feedsvc plugins pdns` lists them"),
     "url": Key(URL, "where the provider answers, when not at its usual place"),
-    "daily_quota": Key(whole(1, 10**9), "questions a day, at most"),
+    "daily_quota": Key(whole(1, 10**9), "calls a day, at most"),
+    "reserved": Key(real(0, 1), "the share of a day's or month's calls that the schedule leaves to people"),
+    "tlp": Key(TLP, "how far what it says may be passed on, when not as its own terms have it"),
+    "fronts": Key(whole(0, 10_000), "names of findings asked about in a poll, to find those that point at them"),
     "overlap": Key(duration(zero=True), "how far behind the last complete answer to ask again"),
 }
 

@@ -8,14 +8,15 @@ Proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`
 out; loopback is never asked through one. `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured, certificates are always verified;
 `.netrc` and cookies are not used. Redirects are followed on the same host alone.
 
-It only GETs, and knows no provider, no quota and no format beyond lines.
+It GETs and POSTs, and knows no provider, no quota and no format beyond lines.
 """
 
 from feedsvc.http.answer import Answer
 from feedsvc.http.client import Client
-from feedsvc.http.credentials import Credentials, api_key, basic, discreetly, shown
+from feedsvc.http.credentials import Credentials, api_key, basic, discreetly, query_key, shown
 from feedsvc.http.faults import AnswerTooBig, HttpError, stay_until
 from feedsvc.http.limits import Limits
+from feedsvc.http.request import Login, Request, Token
 
 __all__ = [
     "Answer",
@@ -24,9 +25,13 @@ __all__ = [
     "Credentials",
     "HttpError",
     "Limits",
+    "Login",
+    "Request",
+    "Token",
     "api_key",
     "basic",
     "discreetly",
+    "query_key",
     "shown",
     "stay_until",
 ]

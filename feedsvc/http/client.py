@@ -1,9 +1,10 @@
-"""The client: one GET, asked again while its fault may pass, within the limits."""
+"""The client: one question, asked again while its fault may pass, within the limits."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,8 +19,12 @@ from feedsvc.http.answer import Answer, Bounds
 from feedsvc.http.credentials import Credentials, shown
 from feedsvc.http.faults import TRANSIENT, HttpError, meaning, retry_after
 from feedsvc.http.limits import Limits
+from feedsvc.http.logins import Logins
+from feedsvc.http.request import Login, Request
 from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Due, Transport, distrusts
 
+_NEVER = threading.Event()  # nobody sets it: a sleep in small steps
+_TICK = 0.2  # seconds after which a pause looks whether feedsvc is stopping
 _OF_AN_ERROR = 4096  # bytes read of a body that explains a refusal
 
 
@@ -36,7 +41,7 @@ def user_agent(contact: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Question:
     url: httpx.URL
-    headers: Mapping[str, str]
+    request: Request
     credentials: Credentials | None
     limits: Limits
 
@@ -46,7 +51,7 @@ class _Question:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        return self.credentials.hidden if self.credentials else ()
+        return (*self.request.hidden, *(self.credentials.hidden if self.credentials else ()))
 
     def bounds(self, due: Due) -> Bounds:
         return Bounds(
@@ -63,7 +68,7 @@ class Client:
     """Asks others by HTTP; may be shared by threads.
 
     Attributes:
-        limits: of every answer, unless `get` is given others.
+        limits: of every answer, unless a request has its own.
     """
 
     def __init__(
@@ -88,8 +93,7 @@ class Client:
         self.limits = limits or Limits()
         self._now = now
         self._stopping = stopping
-        self._lock = threading.Lock()
-        self._turns: dict[str, threading.BoundedSemaphore] = {}
+        self._logins = Logins(self.ask)
         self._client = httpx.Client(
             transport=Transport(self.limits.silence, stopping),
             headers={"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"},
@@ -107,23 +111,40 @@ class Client:
         """Close every connection; what is being waited for ends as an error at once."""
         self._client.close()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the process was asked to end: nothing more will be asked."""
+        return self._client.is_closed or self._stopping()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than until the process is asked to end."""
+        due = Due(seconds)
+        while due.left > 0 and not self.stopping:
+            _NEVER.wait(min(due.left, _TICK))
+
+    def pause_before(self, attempt: int, retry_after: float | None) -> float | None:
+        """Seconds to wait before the next attempt, for who makes attempts one by one; None when it is not worth the wait.
+
+        Doubled and jittered as `ask` does it; none while stamina is being tested.
+
+        Args:
+            attempt: how many were made.
+            retry_after: what the other side asked for.
+        """
+        if retry_after is not None:
+            return retry_after if retry_after <= self.limits.max_wait else None
+        if stamina.is_testing():
+            return 0.0
+        grown: float = self.limits.wait * 2 ** (attempt - 1)
+        jitter: float = random.uniform(0, self.limits.wait)  # noqa: S311 - no secret
+        return min(grown + jitter, self.limits.max_wait)
+
     @contextlib.contextmanager
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        credentials: Credentials | None = None,
-        deadline: float | None = None,
-        max_bytes: int | None = None,
-    ) -> Iterator[Answer]:
+    def ask(self, request: Request, *, attempts: int | None = None) -> Iterator[Answer]:
         """Ask, and hold the answer open for as long as the block lasts.
 
         Args:
-            url: http or https, percent-encoded, without credentials.
-            deadline: seconds, in place of that of the limits.
-            max_bytes: of the body, in place of that of the limits.
+            attempts: in place of those of the limits.
 
         Raises:
             HttpError: no connection, no answer, or another status than 200 and 204.
@@ -131,23 +152,22 @@ class Client:
         """
         limits = replace(
             self.limits,
-            deadline=self.limits.deadline if deadline is None else deadline,
-            max_bytes=self.limits.max_bytes if max_bytes is None else max_bytes,
+            deadline=self.limits.deadline if request.deadline is None else request.deadline,
+            max_bytes=self.limits.max_bytes if request.max_bytes is None else request.max_bytes,
+            attempts=self.limits.attempts if attempts is None else attempts,
         )
-        question = _Question(_target(url, params), headers or {}, credentials, limits)
-        with self._turn(question), contextlib.closing(self._insist(question)) as response:
-            yield response.answer
-
-    @contextlib.contextmanager
-    def _turn(self, question: _Question) -> Iterator[None]:
-        with self._lock:
-            turns = self._turns.setdefault(question.host, threading.BoundedSemaphore(self.limits.per_host))
-        if not turns.acquire(timeout=question.limits.deadline):
-            raise HttpError(f"{question.host}: too many questions are under way there", transient=True)
+        target = _target(request.url, request.params)
+        credentials = self._credentials(request.credentials)
         try:
-            yield
-        finally:
-            turns.release()
+            with contextlib.closing(self._insist(_Question(target, request, credentials, limits))) as response:
+                yield response.answer
+        except HttpError as err:
+            if err.status == 401 and isinstance(request.credentials, Login):
+                self._logins.forget(request.credentials)
+            raise
+
+    def _credentials(self, wanted: Credentials | Login | None) -> Credentials | None:
+        return self._logins.credentials(wanted) if isinstance(wanted, Login) else wanted
 
     def _insist(self, question: _Question) -> _Opened:
         limits = question.limits
@@ -175,15 +195,20 @@ class Client:
         raise HttpError(f"{question.host}: more than {question.limits.redirects} redirects: is the URL right?")
 
     def _request(self, question: _Question, due: Due) -> httpx.Request:
-        headers = dict(question.headers)
-        if question.credentials is not None:
+        headers, url = dict(question.request.headers), question.url
+        if question.credentials is not None and question.credentials.in_query:
+            url = url.copy_merge_params({question.credentials.header: question.credentials.value})
+        elif question.credentials is not None:
             headers[question.credentials.header] = question.credentials.value
         connect = question.limits.connect
         timeout = {"connect": connect, "pool": connect, "read": due, "write": due}  # see feedsvc.http.wire
-        return self._client.build_request("GET", question.url, headers=headers, extensions={"timeout": timeout})
+        asked = question.request
+        return self._client.build_request(
+            asked.method, url, headers=headers, content=asked.body, extensions={"timeout": timeout}
+        )
 
     def _send(self, request: httpx.Request, question: _Question, due: Due) -> _Opened:
-        if self._client.is_closed or self._stopping():
+        if self.stopping:
             raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
         try:
             response = self._client.send(request, stream=True)

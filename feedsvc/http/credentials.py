@@ -24,19 +24,21 @@ _READ = 4096  # of which so many are looked at
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One header that proves who asks.
+    """One header, or one parameter of the query, that proves who asks.
 
     Attributes:
-        header: its name.
+        header: its name; of the parameter, with `in_query`.
         value: its value, secret.
         origin: where the secrets came from (`environment FOO`): safe to show.
         hidden: every text that must never be shown.
+        in_query: the provider wants it in the URL.
     """
 
     header: str
     value: str = field(repr=False)
     origin: str
     hidden: tuple[str, ...] = field(repr=False)
+    in_query: bool = False
 
 
 def api_key(header: str, key: str, origin: str, prefix: str = "") -> Credentials:
@@ -50,6 +52,17 @@ def api_key(header: str, key: str, origin: str, prefix: str = "") -> Credentials
     if not re.fullmatch(r"[!-~]+(?: [!-~]+)*", key):
         raise UsageError(f"the key from {origin} has a character that no header can carry; a line break at its end?")
     return Credentials(header, prefix + key, origin, (key,))
+
+
+def query_key(parameter: str, key: str, origin: str) -> Credentials:
+    """A key in a parameter of the query, where a provider takes it nowhere else.
+
+    Raises:
+        UsageError: the key is empty, or has a control character.
+    """
+    if not key or re.search(r"[\x00-\x1f\x7f]", key):
+        raise UsageError(f"the key from {origin} is empty or has a control character; a line break at its end?")
+    return Credentials(parameter, key, origin, (key,), in_query=True)
 
 
 def basic(username: str, password: str, origin: str) -> Credentials:

@@ -22,7 +22,6 @@ class Limits:
         attempts: how often a question is asked when the fault is transient.
         wait: seconds before the second attempt; doubles, and is jittered by up to as much again.
         max_wait: seconds of the longest pause; a `Retry-After` above it is not waited for, but told to the caller.
-        per_host: questions under way at once.
     """
 
     connect: float = 10.0
@@ -34,4 +33,3 @@ class Limits:
     attempts: int = 3
     wait: float = 0.5
     max_wait: float = 10.0
-    per_host: int = 4

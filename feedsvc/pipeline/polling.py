@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -20,13 +20,11 @@ from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutco
 from feedsvc.names import Netblock
 from feedsvc.pipeline import settling
 from feedsvc.pipeline.absorbing import absorb
+from feedsvc.pipeline.budgeting import LONGEST_STAY_AWAY, Ledger
 from feedsvc.pipeline.parts import Parts
-from feedsvc.sources.port import Source
+from feedsvc.sources.port import Poll, Source
 
 log = structlog.get_logger()
-
-LONGEST_STAY_AWAY = timedelta(days=1)
-"""A Retry-After beyond this is taken for this: a provider's mistake must not silence a source for ever."""
 
 STOPPED = "stopped: the process was asked to end"
 
@@ -106,7 +104,7 @@ def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
         return
     cursors = parts.history.facts.cursors(source.name)
     try:
-        for batch in source.read(_netblocks(parts, source), cursors, now):
+        for batch in source.read(Poll(_netblocks(parts, source), cursors, now, Ledger(parts, source.name))):
             yield batch
             if parts.stop.is_set():
                 yield Batch(end=End(Outcome.PARTIAL, STOPPED))
@@ -143,10 +141,6 @@ def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[
     with parts.history.transaction():
         changes = settling.settle(parts, outcome.name, said.changes, now)
         changes += settling.expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
-        waits = [end.retry_after for end in said.ends if end.retry_after]
-        if waits:
-            until = now + min(timedelta(seconds=max(waits)), LONGEST_STAY_AWAY)
-            parts.history.keep_note(f"stay-away/{outcome.name}", clock.rfc3339(until))
         parts.history.runs.end(run.id, [outcome], now)
     return changes
 

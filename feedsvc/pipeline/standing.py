@@ -10,6 +10,7 @@ from feedsvc.config import SourceSettings
 from feedsvc.model import ExportState, Outcome, Partner, Refused
 from feedsvc.pipeline import exporting, polling
 from feedsvc.pipeline.parts import Parts
+from feedsvc.sources.polling import marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _source(parts: Parts, settings: SourceSettings) -> SourceStand:
         last_run=run.started_at if run else None,
         last_complete=max(complete, default=None),
         next_run=due,
-        cursor=tuple(sorted(parts.history.facts.cursors(settings.name).items())),
+        cursor=tuple(sorted(marks(parts.history.facts.cursors(settings.name)).items())),
         quota=settings.daily_quota,
         refused=fared.refused if fared else (),
     )

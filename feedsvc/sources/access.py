@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from feedsvc.config import SourceSettings
+from feedsvc.config import Secret, SourceSettings
 from feedsvc.errors import UsageError
-from feedsvc.http import Credentials, api_key, basic
+from feedsvc.http import Credentials, api_key, basic, query_key
+from feedsvc.model import Tlp
 from feedsvc.plugins import OptionFaults
 
 
@@ -37,12 +38,38 @@ def key(settings: SourceSettings, header: str, prefix: str = "") -> Credentials:
     Raises:
         OptionFaults: there is none, or no header can carry it.
     """
-    secret = settings.secrets.get("api_key")
-    name = _key_of(settings, "api_key")
-    if secret is None:
-        raise OptionFaults({name: f"api_key: provider {settings.provider!r} needs one: set api_key_env or api_key_file"})
-    with _faults_of(name):
+    secret = _api_key(settings)
+    with _faults_of(_key_of(settings, "api_key")):
         return api_key(header, secret.reveal(), secret.origin, prefix)
+
+
+def query_parameter(settings: SourceSettings, parameter: str) -> Credentials:
+    """The API key in a parameter of the query, where a provider takes it nowhere else.
+
+    Raises:
+        OptionFaults: there is none, or no query can carry it.
+    """
+    secret = _api_key(settings)
+    with _faults_of(_key_of(settings, "api_key")):
+        return query_key(parameter, secret.reveal(), secret.origin)
+
+
+def tlp(settings: SourceSettings, terms: Tlp) -> Tlp:
+    """How far observations may be passed on: as configured, else as the provider's own terms have it."""
+    return terms if settings.tlp is None else settings.tlp
+
+
+def _api_key(settings: SourceSettings) -> Secret:
+    secret = settings.secrets.get("api_key")
+    if secret is None:
+        raise OptionFaults(
+            {
+                _key_of(settings, "api_key"): (
+                    f"api_key: provider {settings.provider!r} needs one: set api_key_env or api_key_file"
+                )
+            }
+        )
+    return secret
 
 
 def login(settings: SourceSettings) -> Credentials | None:

@@ -11,15 +11,15 @@ Nothing here asks anybody or reads a clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from feedsvc.errors import NameRefused
+from feedsvc.errors import NameRefused, SourceError
 from feedsvc.http import shown
-from feedsvc.model import Batch, End, Observation, Refused
+from feedsvc.model import Batch, End, Observation, Refused, Tlp
 from feedsvc.names import Netblock, parse_address, parse_name
 from feedsvc.sources.endings import COMPLETE, broken
 
@@ -55,6 +55,27 @@ class _Row(msgspec.Struct):
     sensor_id: Any = None
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What one row says, before any of it is believed; times in seconds since 1970 UTC (`sources.times` reads others).
+
+    Attributes:
+        rrname, rdata: a name and addresses, or the other way round.
+        tlp: how far this row may be passed on; None when it does not say.
+        chain: the canonical names of CNAMEs between a name and its address.
+    """
+
+    rrname: object
+    rdata: Sequence[object]
+    time_first: object = None
+    time_last: object = None
+    zone_time_first: object = None
+    zone_time_last: object = None
+    count: object = None
+    sensor_id: object = None
+    tlp: Tlp | None = None
+    chain: tuple[str, ...] = ()
+
+
 class _Place(NamedTuple):
     """An address as an observation has it, and whether it was asked for."""
 
@@ -75,19 +96,23 @@ class Rows:
         seen: how many rows there were; blank lines are none.
     """
 
-    def __init__(self, netblock: Netblock, now: datetime, show: Callable[[bytes], str] = shown) -> None:
+    def __init__(
+        self, netblock: Netblock, now: datetime, show: Callable[[bytes], str] = shown, tlp: Tlp = Tlp.CLEAR
+    ) -> None:
         """Begin.
 
         Args:
             netblock: addresses outside it were not asked for.
             now: no observation is later.
             show: how a sample may be shown; that of an `http.Answer` stars the secrets it was asked with.
+            tlp: how far the rows may be passed on, when they do not say so themselves.
         """
         self.understood = 0
         self.seen = 0
         self._netblock = netblock
         self._now = math.ceil(now.timestamp())
         self._show = show
+        self._tlp = tlp
         self._decoder = msgspec.json.Decoder(_Row)
         self._places: dict[str, _Place | None] = {}
         self._observations: list[Observation] = []
@@ -102,11 +127,20 @@ class Rows:
         return self._gathered >= BATCH or len(self._observations) >= BATCH
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Batch]:
-        """Feed the lines of a whole answer and yield what is full; the rest is left for `batch`."""
-        for line in lines:
-            self._torn = not self.feed(line) and not line.endswith(b"\n")
-            if self.full:
-                yield self.batch()
+        """Feed the lines of a whole answer and yield what they say; also what came before the answer broke.
+
+        Raises:
+            SourceError: as the lines do.
+        """
+        try:
+            for line in lines:
+                self._torn = not self.feed(line) and not line.endswith(b"\n")
+                if self.full:
+                    yield self.batch()
+        except SourceError:
+            yield self.batch()
+            raise
+        yield self.batch()
 
     def feed(self, row: bytes) -> bool:
         """Read one row; whatever it holds, this does not raise. Returns whether it was JSON at all, or nothing."""
@@ -152,23 +186,46 @@ class Rows:
         except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors
             return None
 
+    def take(self, said: Said, sample: bytes) -> None:
+        """Take one row of a provider that does not speak COF; whatever it holds, this does not raise.
+
+        Args:
+            sample: the row as it came, shown where it cannot be used.
+        """
+        self.seen += 1
+        self._gathered += 1
+        try:
+            self._say(said, sample)
+        except _Unfit as err:
+            self.refuse(str(err), sample)
+
     def _read(self, row: _Row, line: bytes) -> None:
         name, rdata = _shape(row)
-        self.understood += 1
         if str(row.rrtype).upper() not in _TYPES:
+            self.understood += 1
             raise _Unfit(OTHER_TYPE)
-        pairs = dict.fromkeys(self._pairs(name, rdata, line))
+        first, last, zone_first, zone_last = row.time_first, row.time_last, row.zone_time_first, row.zone_time_last
+        self._say(Said(name, rdata, first, last, zone_first, zone_last, row.count, row.sensor_id), line)
+
+    def _say(self, said: Said, line: bytes) -> None:
+        if not isinstance(said.rrname, str):
+            raise _Unfit("no rrname")
+        self.understood += 1
+        pairs = dict.fromkeys(self._pairs(said.rrname, said.rdata, line))
         if not pairs:
             return
-        first, last = self._span(row.time_first, row.time_last, line)
-        zone_first, zone_last = self._span(row.zone_time_first, row.zone_time_last, line)
-        count, sensor_id = _whole(row.count), _sensor_id(row.sensor_id)
+        first, last = self._span(said.time_first, said.time_last, line)
+        zone_first, zone_last = self._span(said.zone_time_first, said.zone_time_last, line)
+        count, sensor_id = _whole(said.count), _sensor_id(said.sensor_id)
+        tlp = self._tlp if said.tlp is None else said.tlp
         self._observations += [
-            Observation(owner, place.rrtype, place.rdata, first, last, zone_first, zone_last, count, sensor_id)
+            Observation(
+                owner, place.rrtype, place.rdata, first, last, zone_first, zone_last, count, sensor_id, said.chain, tlp
+            )
             for owner, place in pairs
         ]
 
-    def _pairs(self, name: str, rdata: list[Any], line: bytes) -> Iterator[tuple[str, _Place]]:
+    def _pairs(self, name: str, rdata: Sequence[Any], line: bytes) -> Iterator[tuple[str, _Place]]:
         """Canonical name and address of each value that is inside the netblock."""
         for value in rdata:
             try:

@@ -50,29 +50,20 @@ def _troubled(parts: Sequence[Part]) -> bool:
     return all(part.end.trouble for part in parts[-PATIENCE:])
 
 
-def together(parts: Sequence[Part], asked_for: int, units: str, *, some: bool = False) -> End:
-    """The end of the whole.
+def worst(bad: Sequence[Part], progress: str, *, some: bool) -> End:
+    """The end of a whole of which these parts were not answered in full.
 
     Args:
-        parts: at least one of them was not complete when they are fewer than there should have been.
-        asked_for: how many there should have been.
-        units: what a part is, in the plural, for the reason.
-        some: whether rows came that belong to none of the parts.
+        progress: how far it came, put behind the reason.
+        some: whether anything was answered.
     """
-    whole = sum(part.whole for part in parts)
-    if whole == asked_for:
-        return COMPLETE
-    bad = [part for part in parts if not part.whole]
-    if asked_for == 1:
-        return bad[0].end
     # What stopped the rest explains more than what happened to come first.
-    worst = next((part for part in bad if part.end.stop), bad[0])
-    some = some or whole > 0 or any(part.end.outcome is Outcome.PARTIAL for part in bad)
-    waits = [part.end.retry_after for part in bad if part.end.retry_after is not None]
+    telling = next((part for part in bad if part.end.stop), bad[0])
+    partial = some or any(part.end.outcome is Outcome.PARTIAL for part in bad)
+    about = f"{telling.about}: " if progress else ""
     return End(
-        Outcome.PARTIAL if some else Outcome.FAILED,
-        f"{worst.about}: {worst.end.reason} ({whole} of {asked_for} {units} answered in full)",
-        retry_after=max(waits, default=None),
+        Outcome.PARTIAL if partial else Outcome.FAILED,
+        f"{about}{telling.end.reason}{progress}",
         stop=any(part.end.stop for part in bad),
-        trouble=_troubled(parts),
+        trouble=_troubled(bad),
     )

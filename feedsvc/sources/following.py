@@ -24,7 +24,7 @@ Whether two files are one log is decided in `feedsvc.sources.identity`, what lin
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,11 +32,12 @@ from typing import Literal
 
 from feedsvc.errors import PluginError, SourceError
 from feedsvc.model import Batch, End, Outcome
-from feedsvc.names import Netblock, NetblockMap
+from feedsvc.names import NetblockMap
 from feedsvc.sources import identity
 from feedsvc.sources.identity import Found, Kinship, Position
 from feedsvc.sources.logfile import HEAD, LogDamaged, LogFile, peek
 from feedsvc.sources.logs import Formats, NamedFormat
+from feedsvc.sources.port import Poll
 from feedsvc.sources.records import Tally
 from feedsvc.sources.tailing import BATCH_BYTES, BATCH_FACTS, Tail
 
@@ -81,17 +82,17 @@ class LogSource:
         """See `Source`."""
         return "log"
 
-    def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
+    def read(self, poll: Poll) -> Iterator[Batch]:
         """See `Source`. The scope of a cursor is a log; one `end`, in the last batch, speaks of all netblocks.
 
         Raises:
             SourceError: a cursor is none that this version wrote.
         """
-        known = {scope: identity.parse_position(text) for scope, text in cursors.items()}
-        tally = Tally(self._name, NetblockMap(netblocks))
+        known = {scope: identity.parse_position(text) for scope, text in poll.cursors.items()}
+        tally = Tally(self._name, NetblockMap(poll.netblocks))
         tail = Tail(tally, self._batch_facts, self._batch_bytes)
-        end = yield from _Poll(self._path, self._formats, tally=tally, tail=tail, known=known, now=now).batches()
-        yield tally.batch(netblocks, end)
+        end = yield from _Reading(self._path, self._formats, tally=tally, tail=tail, known=known, now=poll.now).batches()
+        yield tally.batch(poll.netblocks, end)
 
 
 class _Account:
@@ -117,7 +118,7 @@ def _listed(texts: Sequence[str]) -> str:
     return "; ".join(texts[:_TOLD]) + more
 
 
-class _Poll:
+class _Reading:
     """One poll: which file belongs to which log, and how far each log is read by now."""
 
     def __init__(

@@ -1,38 +1,31 @@
-"""A passive DNS provider as a source: one question a netblock, since the last complete answer.
+"""A passive DNS provider as a source: its plan carried on, call by call, until it is done or nothing more may be asked.
 
-The position of a cursor is the moment (RFC 3339) at which the last complete poll *began*; the next one asks from there, less
-an overlap for data that arrive late. Only a complete answer moves it. After a refusal, or when one netblock after the other
-fails, the rest is skipped without a call and says so: it stays where it was. An empty answer in doubt waits for the rest of
-the poll: a complete one proves that the provider was asked at the right place.
+The position of a netblock's cursor is the moment (RFC 3339) at which its last complete answer *began* to be asked for; the
+next one asks from there, less an overlap for data that arrive late. Only a complete answer moves it. What is still to be
+asked stands in a cursor of its own (`plan.SCOPE`), and moves in the same transaction as what was answered: a poll that is
+interrupted is carried on where it stopped.
+
+An answer of nothing in doubt waits for the rest of the poll: a complete one proves that the provider was asked at the right
+place.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
 
-from feedsvc.clock import parse_rfc3339, rfc3339
+from feedsvc.clock import Clock, parse_rfc3339
 from feedsvc.errors import SourceError
-from feedsvc.model import Batch, Cursor, End, Outcome
+from feedsvc.http import Client, Request
+from feedsvc.model import Batch, End, Outcome
 from feedsvc.names import Netblock
-from feedsvc.sources.endings import COMPLETE, Part, after_fault, pointless
-from feedsvc.sources.port import Provider, Question
-
-OVERLAP = timedelta(days=1)
-"""How far behind the since-mark to ask, when neither the settings nor the provider say."""
-
-
-@runtime_checkable
-class Late(Protocol):
-    """A provider that knows how late its data may come."""
-
-    @property
-    def overlap(self) -> timedelta:
-        """How far behind the since-mark to ask again."""
-        ...
+from feedsvc.sources import plan
+from feedsvc.sources.asking import Asking
+from feedsvc.sources.fronts import SCOPE as FRONT
+from feedsvc.sources.fronts import Fronts
+from feedsvc.sources.plan import Piece, Plan, Target
+from feedsvc.sources.port import Budget, Poll, Provider, Telling
 
 
 class PdnsSource:
@@ -40,56 +33,93 @@ class PdnsSource:
 
     kind = "pdns"
 
-    def __init__(self, name: str, provider: Provider, overlap: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        provider: Provider,
+        http: Client,
+        now: Clock,
+        *,
+        overlap: timedelta | None = None,
+        fronts_per_poll: int = 0,
+    ) -> None:
         """Join them.
 
         Args:
             name: as configured.
             overlap: as configured; None leaves it to the provider.
+            fronts_per_poll: names of findings that are asked about once the netblocks are done.
         """
         self.name = name
-        self._provider = provider
-        own = provider.overlap if isinstance(provider, Late) else OVERLAP
-        self._overlap = own if overlap is None else overlap
+        self.provider = provider
+        self._http = http
+        self._now = now
+        self._overlap = provider.traits.overlap if overlap is None else overlap
+        self._fronts = Fronts(name, provider, http, fronts_per_poll, now)
 
-    def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
-        """Ask about each netblock in turn; `cursors` holds positions by netblock as text."""
-        parts: list[Part] = []
-        doubts: list[tuple[Netblock, Batch]] = []
-        for at, netblock in enumerate(netblocks):
-            if pointless(parts):
-                yield Batch(scope=tuple(netblocks[at:]), end=_not_asked(len(netblocks) - at, parts[-1].end))
-                break
-            question = Question(netblock, since(cursors.get(str(netblock)), self._overlap, now))
-            for batch in self._ask(question):
-                if batch.end is not None:
-                    parts.append(Part(str(netblock), batch.end))
-                if batch.end is not None and batch.end.doubted:
-                    doubts.append((netblock, batch))
-                else:
-                    yield self._marked(batch, netblock, now)
-        proven = any(part.whole for part in parts)
-        for netblock, batch in doubts:
-            yield self._marked(replace(batch, end=COMPLETE) if proven else batch, netblock, now)
+    def read(self, poll: Poll) -> Iterator[Batch]:
+        """Carry the plan on, and look for names in front of findings; `cursors` holds marks by netblock, and the plan."""
+        assert poll.budget is not None, "a provider is not asked without a ledger"
+        with poll.budget.connections(self.provider.traits.concurrency) as width:
+            if width == 0:
+                end = End(Outcome.SKIPPED, "every connection that the key may have is in use by another poll")
+                yield Batch(scope=tuple(poll.netblocks), end=end)
+                return
+            yield from self._asked(poll, poll.budget, width)
 
-    def _ask(self, question: Question) -> Iterator[Batch]:
-        """The provider's batches up to its end, which is given for it when it has none."""
-        understood = 0
-        try:
-            for batch in self._provider.ask(question):
-                understood += len(batch.observations)
-                yield batch
-                if batch.end is not None:
-                    return
-        except SourceError as err:
-            yield Batch(end=after_fault(err, understood))
+    def _asked(self, poll: Poll, budget: Budget, width: int) -> Iterator[Batch]:
+        for netblock in self.too_large(poll.netblocks) if not poll.continuing else ():
+            end = End(Outcome.SKIPPED, _price(netblock, self.provider.traits.max_addresses))
+            yield Batch(scope=(netblock,), end=end)
+        planned = self.plan(poll)
+        if not planned.targets:
+            yield Batch(end=End(Outcome.SKIPPED, "there is nothing to ask about"))
             return
-        yield Batch(end=after_fault(SourceError("the provider stopped without an end"), understood))
+        self._ask_quotas(budget)
+        asking = Asking(self.name, self.provider, self._http, planned, budget, width=width, now=self._now)
+        yield from asking.batches()
+        if asking.finished:
+            yield from self._fronts.batches(poll, budget)
 
-    def _marked(self, batch: Batch, netblock: Netblock, now: datetime) -> Batch:
-        complete = batch.end is not None and batch.end.outcome is Outcome.COMPLETE
-        mark = Cursor(self.name, str(netblock), rfc3339(now))
-        return replace(batch, scope=(netblock,), cursors=(*batch.cursors, mark) if complete else batch.cursors)
+    def plan(self, poll: Poll) -> Plan:
+        """What this poll is going to ask, as far as can be known before; asks nobody."""
+        traits = self.provider.traits
+        kept = plan.pruned(plan.from_text(poll.cursors.get(plan.SCOPE, "")), poll.netblocks, traits)
+        under_way = {target.netblock for target in kept.targets}
+        news = (
+            [] if poll.continuing else [one for one in poll.netblocks if one not in under_way and not self._too_large(one)]
+        )
+        targets = [Target(one, poll.now, since(poll.cursors.get(str(one)), self._overlap, poll.now)) for one in news]
+        asked = {scope: at for scope, text in poll.cursors.items() if (at := _mark(text)) is not None}
+        return plan.ordered(plan.extended(kept, targets, traits), asked, poll.active, poll.now)
+
+    def requests(self, planned: Plan) -> Iterator[Request]:
+        """The requests of a plan, in their order."""
+        for piece in planned.pending:
+            left: Piece | None = piece
+            while left is not None:
+                call, left = plan.first_call(left, self.provider.traits)
+                yield self.provider.request(call.question)
+
+    def too_large(self, netblocks: Sequence[Netblock]) -> list[Netblock]:
+        """Those that are too many addresses for a provider that knows nothing but addresses."""
+        return [one for one in netblocks if self._too_large(one)]
+
+    def _too_large(self, netblock: Netblock) -> bool:
+        traits = self.provider.traits
+        return traits.reach == "address" and netblock.size > traits.max_addresses
+
+    def _ask_quotas(self, budget: Budget) -> None:
+        """Ask a provider that tells its quotas free of charge; what goes wrong there goes wrong again at the first call."""
+        if not isinstance(self.provider, Telling) or not budget.wants_telling():
+            return
+        with contextlib.suppress(SourceError), self._http.ask(self.provider.quota_request(), attempts=1) as answer:
+            budget.learn(self.provider.read_quota(answer.read(), self._now()))
+
+
+def marks(cursors: Mapping[str, str]) -> Mapping[str, str]:
+    """The cursors that are since-marks of netblocks; the others are the planner's own."""
+    return {scope: text for scope, text in cursors.items() if scope != plan.SCOPE and not scope.startswith(FRONT)}
 
 
 def since(position: str | None, overlap: timedelta, now: datetime) -> datetime | None:
@@ -97,14 +127,21 @@ def since(position: str | None, overlap: timedelta, now: datetime) -> datetime |
 
     A mark in the future, left by a clock that has stepped back since, counts as now.
     """
-    if not position:
-        return None
-    with contextlib.suppress(ValueError, OverflowError):
-        return min(parse_rfc3339(position), now) - overlap
+    mark = _mark(position or "")
+    with contextlib.suppress(OverflowError):
+        return None if mark is None else min(mark, now) - overlap
     return None
 
 
-def _not_asked(count: int, last: End) -> End:
-    netblocks = f"{count} netblock" + "s" * (count != 1)
-    # The reason of `last` stands beside this one already.
-    return End(Outcome.SKIPPED, f"{netblocks} not asked, as asking on is pointless", last.retry_after, last.stop)
+def _mark(position: str) -> datetime | None:
+    with contextlib.suppress(ValueError, OverflowError):
+        return parse_rfc3339(position)
+    return None
+
+
+def _price(netblock: Netblock, most: int) -> str:
+    size = f"{netblock.size:,}" if netblock.size < 10**9 else f"2^{netblock.size.bit_length() - 1}"
+    return (
+        f"{netblock} would cost {size} questions a poll, as this provider is asked address by address; the limit is "
+        f"{most:,}: watch a smaller netblock, use a provider that knows netblocks, or raise max_addresses"
+    )

@@ -6,37 +6,240 @@ cursors and yields batches for the pipeline, which knows no more than `Source`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from feedsvc.model import Batch
+from feedsvc.model import Allowance, Batch, End, Learnt, Span, Tlp
 from feedsvc.names import Address, Netblock
+
+if TYPE_CHECKING:
+    from feedsvc.http import Answer, HttpError, Request
+
+
+OVERLAP = timedelta(days=1)
+"""How far behind the since-mark to ask again, when neither the settings nor the provider say."""
+
+ANCIENT = datetime(2004, 1, 1, tzinfo=UTC)
+"""Before anybody collected passive DNS: where a window without a beginning is taken to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What there is to know of a provider before it is asked; the planner decides by it.
+
+    Attributes:
+        reach: what one question may be about: a single `address`, a `netblock` (one CIDR prefix), or any `range`.
+        fenced: whether both ends of the time window narrow the answer, so that a window can be asked in halves.
+        earliest: nothing it has was last seen before this.
+        overlap: how late its data may come; asked again behind the since-mark.
+        concurrency: calls under way at once.
+        max_addresses: of a netblock, when it is asked address by address; a larger one is skipped.
+        max_calls: for one netblock in one poll; what is left waits for the next poll.
+        allowances: its quotas as its documentation tells them; what it says itself counts more.
+        tlp: how far its terms let its observations be passed on, when the settings say nothing else.
+        fronts: whether `front` can be asked: names that point at a name.
+    """
+
+    reach: Literal["address", "netblock", "range"] = "address"
+    fenced: bool = False
+    earliest: datetime = ANCIENT
+    overlap: timedelta = OVERLAP
+    concurrency: int = 4
+    max_addresses: int = 4096
+    max_calls: int = 4096
+    allowances: tuple[Allowance, ...] = ()
+    tlp: Tlp = Tlp.CLEAR
+    fronts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which names resolved into this netblock, seen since then?
+    """What one call asks: which names resolved into this netblock, last seen within this window?
 
     Attributes:
-        since: the start of the time window, overlap already taken off; None asks for everything.
+        netblock: within the provider's reach; one address when it knows no netblocks.
+        since: the window's first moment, overlap already taken off; None leaves it open.
+        until: the first moment after the window; None leaves it open. Only fenced providers are given one.
+        page: what `Reply.page` said of the answer whose rest is asked for; "" asks for its beginning.
     """
 
     netblock: Netblock
-    since: datetime | None
+    since: datetime | None = None
+    until: datetime | None = None
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a call about a name asks: which names point at this one by CNAME?
+
+    Attributes:
+        name: canonical.
+        rdata: the addresses that `name` resolves to; observations are made for each.
+        page: as in `Question`.
+    """
+
+    name: str
+    rdata: tuple[str, ...]
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How one call ended.
+
+    Attributes:
+        limited: there is more than was given, and a narrower question would bring it.
+        page: the rest of the same answer can be asked for with this; "" when there is none, or no way to it.
+        over: the quota that a refusal says is spent; None for other ends. With `end.retry_after` it is over until then.
+        crowded: too many calls are under way at once; the same call may succeed when there are fewer.
+        stale: the provider has lost the page that was asked for: the answer is to be asked from its beginning.
+    """
+
+    end: End
+    limited: bool = False
+    page: str = ""
+    over: Span | None = None
+    crowded: bool = False
+    stale: bool = False
 
 
 class Provider(Protocol):
-    """One passive DNS provider, ready to ask."""
+    """One passive DNS provider: writes questions as requests, reads answers. It asks nobody itself, and keeps nothing.
 
-    def ask(self, question: Question) -> Iterator[Batch]:
-        """Answer as batches of observations; the last one, and only it, has an `end`.
+    A call is one request. What is asked when, how often, and what it may cost is the planner's (`sources.polling`). Who
+    derives from this class needs only what has no body here.
+    """
 
-        Every row is decoded, normalised and inside the netblock; rows that are not are counted in `refused`. Never
-        raises for what the other side does: that is an `end` with `partial`, `failed` or `skipped` and a reason.
+    @property
+    def traits(self) -> Traits:
+        """What the planner must know."""
+        ...
+
+    def request(self, question: Question) -> Request:
+        """The question as a request; pure."""
+        ...
+
+    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
+        """Yield the observations of an accepted answer (200, 204) as batches without an `end`; return how it ended.
+
+        Every row is decoded, normalised and inside the netblock; rows that are not are counted in `refused`. `complete` is
+        said only when that is proven.
+
+        Raises:
+            SourceError: the answer is cut or none; what came before was yielded. Turned into an end by the caller.
         """
         ...
+
+    def refused(self, err: HttpError, question: Question) -> Reply | None:
+        """What an error means here; None when it means what it means everywhere (`endings.after_fault`). Pure."""
+        del err, question
+        return None
+
+    def quotas(self, headers: Mapping[str, str], now: datetime) -> Sequence[Learnt]:
+        """What the headers of any answer say about quotas; their names are in lower case. Pure; never raises."""
+        del headers, now
+        return ()
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A provider that tells its quotas when it is asked for them, free of charge."""
+
+    def quota_request(self) -> Request:
+        """The request that asks for them."""
+        ...
+
+    def read_quota(self, body: bytes, now: datetime) -> Sequence[Learnt]:
+        """What its answer says; nothing when it cannot be read."""
+        ...
+
+
+@runtime_checkable
+class Fronting(Protocol):
+    """A provider that knows which names point at a name."""
+
+    def front_request(self, front: Front) -> Request:
+        """The request that asks for them."""
+        ...
+
+    def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
+        """As `Provider.read`; the observations are of the names in front, with `front.name` as their `chain`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing may be asked before this moment, and why."""
+
+    until: datetime
+    why: str
+
+
+class Budget(Protocol):
+    """What one poll may still ask of a provider; belongs to the thread that polls."""
+
+    def spend(self, pending: int, total: int) -> Pause | None:
+        """Take one call from the ledger before it is made; None when it may be made.
+
+        Args:
+            pending: calls that the plan still wants, this one included.
+            total: calls that the whole plan wants.
+        """
+        ...
+
+    def learn(self, quotas: Sequence[Learnt]) -> None:
+        """What an answer said about quotas."""
+        ...
+
+    def over(self, span: Span | None, retry_after: float | None) -> None:
+        """The provider says that a quota is spent, or (None) wants to be left alone for so many seconds."""
+        ...
+
+    def forecast(self, pending: int, total: int) -> datetime | None:
+        """When so many more calls will have been made; None when nothing holds them up."""
+        ...
+
+    def wants_telling(self) -> bool:
+        """Whether what the provider said about its quotas is too old to go by."""
+        ...
+
+    def connections(self, wanted: int) -> AbstractContextManager[int]:
+        """Hold as many of the key's connections as are free, at most so many; 0 when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding's name, and the addresses it was seen at: what fronts are looked for."""
+
+    name: str
+    rdata: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a source is read for.
+
+    Attributes:
+        netblocks: those that are watched; overlapping ones share their calls.
+        cursors: position by scope, as the source's batches stored them.
+        budget: None for a source that costs nothing.
+        active: when each netblock, as text, was last seen to do something; those are asked first when calls are short.
+        known: names of findings, the newest first, that fronts may be looked for.
+        continuing: what an earlier poll left is asked, and nothing else: its time has come before that of the next poll.
+    """
+
+    netblocks: Sequence[Netblock]
+    cursors: Mapping[str, str]
+    now: datetime
+    budget: Budget | None = None
+    active: Mapping[str, datetime] = field(default_factory=dict)
+    known: Sequence[Known] = ()
+    continuing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +321,10 @@ class Source(Protocol):
         """`pdns` or `log`."""
         ...
 
-    def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
-        """Yield what is new since the cursors (position by scope) about these netblocks.
+    def read(self, poll: Poll) -> Iterator[Batch]:
+        """Yield what is new since the cursors about these netblocks.
 
         A netblock without a cursor is asked for everything. Cursors to store stand in the batches. Every netblock is
-        spoken of by exactly one `end`.
+        spoken of by exactly one `end`. What is yielded is stored before the next batch is asked for.
         """
         ...

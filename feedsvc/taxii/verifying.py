@@ -19,7 +19,7 @@ from taxii2client.v21 import Server, as_pages
 from feedsvc.clock import Clock
 from feedsvc.errors import SourceError
 from feedsvc.history.port import FeedQuery, History
-from feedsvc.http import Client, basic
+from feedsvc.http import Client, Request, basic
 from feedsvc.model import Collection, ExportState, Partner, Tlp
 from feedsvc.pipeline.granting import VERIFIER
 from feedsvc.publish import release
@@ -170,9 +170,8 @@ def _list(verifier: Verifier, state: ExportState, token: str) -> _Checked:
     where = f"export {state.name}"
     verifier.progress(f"reading {where}")
     try:
-        with verifier.client.get(
-            f"{verifier.url}/exports/{state.name}", credentials=basic(VERIFIER, token, "verify")
-        ) as answer:
+        asked = Request(f"{verifier.url}/exports/{state.name}", credentials=basic(VERIFIER, token, "verify"))
+        with verifier.client.ask(asked) as answer:
             digest = hashlib.sha256(answer.read()).hexdigest()
     except SourceError as err:
         return (where, 0), [Difference(where, "unreachable", 1, (str(err),))]

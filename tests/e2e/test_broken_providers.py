@@ -12,6 +12,7 @@ from feedsvc.config import load
 from feedsvc.model import Outcome
 from feedsvc.pipeline import standing
 from feedsvc.pipeline.standing import SourceStand
+from feedsvc.sources.polling import marks
 from tests.site import Site, ago
 from tests.standins import faults
 from tests.standins.cof import CofServer, row
@@ -48,7 +49,7 @@ def site(tmp_path: Path, server: CofServer) -> Site:
 
 def mark(site: Site) -> Mapping[str, str]:
     with site.parts() as parts:
-        return parts.history.facts.cursors("pdns")
+        return marks(parts.history.facts.cursors("pdns"))
 
 
 def told_by_status(site: Site) -> SourceStand:

@@ -33,7 +33,7 @@ def server() -> Iterator[Scripted]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    limits = Limits(connect=5, silence=5, deadline=5, max_bytes=1 << 20, max_line=1 << 16, per_host=2)
+    limits = Limits(connect=5, silence=5, deadline=5, max_bytes=1 << 20, max_line=1 << 16)
     with Client(contact="soc@example.org", limits=limits, now=lambda: NOW) as client:
         yield client
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from feedsvc.http import AnswerTooBig, Client, HttpError
+from feedsvc.http import AnswerTooBig, Client, HttpError, Request
 from tests.http.conftest import Scripted
 from tests.standins import faults
 from tests.standins.server import Framing, Reply
@@ -20,9 +20,8 @@ def read(client: Client, server: Scripted, reply: Reply, **limits: float) -> tup
     server.pages["/x"] = reply
     lines: list[bytes] = []
     try:
-        with client.get(
-            f"{server.url}/x", deadline=limits.get("deadline"), max_bytes=int(limits.get("size", 1 << 20))
-        ) as got:
+        size = int(limits.get("size", 1 << 20))
+        with client.ask(Request(f"{server.url}/x", deadline=limits.get("deadline"), max_bytes=size)) as got:
             for line in got.lines():
                 lines.append(line)  # noqa: PERF402 - what came before an error counts
     except HttpError as err:
@@ -126,16 +125,16 @@ def test_ndjson_that_calls_itself_html_is_read_as_d4_sends_it_so(client: Client,
 
 def test_a_whole_body_is_read_within_the_same_limits(client: Client, server: Scripted) -> None:
     server.pages["/x"] = Reply(body=[b"<html>"])
-    with client.get(f"{server.url}/x") as answer:
+    with client.ask(Request(f"{server.url}/x")) as answer:
         assert answer.read() == b"<html>"
     server.pages["/x"] = faults.endless(ROW)
-    with client.get(f"{server.url}/x") as answer, pytest.raises(AnswerTooBig):
+    with client.ask(Request(f"{server.url}/x")) as answer, pytest.raises(AnswerTooBig):
         answer.read()
 
 
 def test_the_time_in_which_we_use_what_came_is_not_the_servers(client: Client, server: Scripted) -> None:
     server.pages["/x"] = Reply(body=[ROW * 5000], framing="chunked")
-    with client.get(f"{server.url}/x", deadline=0.2) as answer:
+    with client.ask(Request(f"{server.url}/x", deadline=0.2)) as answer:
         lines = answer.lines()
         next(lines)
         threading.Event().wait(0.3)  # the reader stores what it has, for longer than the answer may take
@@ -145,12 +144,12 @@ def test_the_time_in_which_we_use_what_came_is_not_the_servers(client: Client, s
 def test_an_error_that_is_cut_off_itself_is_told_as_far_as_it_came(client: Client, server: Scripted) -> None:
     cut = faults.cut(b"the key is")
     server.pages["/x"] = Reply(403, {}, cut.body, cut.framing)
-    with pytest.raises(HttpError, match="the key is"), client.get(f"{server.url}/x"):
+    with pytest.raises(HttpError, match="the key is"), client.ask(Request(f"{server.url}/x")):
         pass
 
 
 def test_an_answer_says_whose_it_is_and_no_more(client: Client, server: Scripted) -> None:
     server.pages["/x"] = Reply(headers={"X-Quota": "7"}, body=[ROW])
-    with client.get(f"{server.url}/x") as answer:
+    with client.ask(Request(f"{server.url}/x")) as answer:
         assert repr(answer) == f"<Answer 200 of {server.url.removeprefix('http://')}>"
         assert answer.headers["x-quota"] == "7"

@@ -5,17 +5,16 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import stamina
 
 from feedsvc.errors import SourceError, UsageError
-from feedsvc.http import Client, HttpError, Limits, api_key, basic
+from feedsvc.http import Client, HttpError, Limits, Request, api_key, basic
 from tests.http.conftest import Scripted
 from tests.standins import faults
-from tests.standins.server import Call, Reply, refused_url
+from tests.standins.server import Reply, refused_url
 
 OK = Reply(body=[b"1\n"])
 PAPERS = Path(__file__).parent.parent / "data" / "http"
@@ -23,14 +22,14 @@ KEY = api_key("X-API-Key", "s3cr3t-k3y", "environment DNSDB_KEY")
 
 
 def fails(client: Client, url: str, **more: object) -> HttpError:
-    with pytest.raises(HttpError) as caught, client.get(url, **more):  # type: ignore[arg-type]
+    with pytest.raises(HttpError) as caught, client.ask(Request(url, **more)):  # type: ignore[arg-type]
         pass
     return caught.value
 
 
 def test_the_server_is_told_who_asks_and_whom_to_tell(client: Client, server: Scripted) -> None:
     server.pages["/x"] = OK
-    with client.get(f"{server.url}/x", params={"limit": "0"}, headers={"Accept": "application/x-ndjson"}):
+    with client.ask(Request(f"{server.url}/x", params={"limit": "0"}, headers={"Accept": "application/x-ndjson"})):
         pass
     (call,) = server.calls
     assert call.headers["user-agent"].startswith("feedsvc/")
@@ -44,7 +43,7 @@ def test_the_server_is_told_who_asks_and_whom_to_tell(client: Client, server: Sc
 def test_cookies_are_not_kept(client: Client, server: Scripted) -> None:
     server.pages["/x"] = Reply(headers={"Set-Cookie": "track=1; Path=/"})
     for _ in range(2):
-        with client.get(f"{server.url}/x"):
+        with client.ask(Request(f"{server.url}/x")):
             pass
     assert "cookie" not in server.calls[1].headers
 
@@ -53,7 +52,7 @@ def test_cookies_are_not_kept(client: Client, server: Scripted) -> None:
 def test_a_server_fault_is_asked_again_and_may_pass(client: Client, server: Scripted, status: int) -> None:
     server.pages["/x"] = OK
     server.faults = [faults.status(status), faults.status(status)]
-    with client.get(f"{server.url}/x") as answer:
+    with client.ask(Request(f"{server.url}/x")) as answer:
         assert list(answer.lines()) == [b"1\n"]
     assert len(server.calls) == 3
 
@@ -69,7 +68,7 @@ def test_a_server_fault_that_stays_is_told_after_three_attempts(client: Client, 
 def test_a_connection_that_breaks_before_the_answer_is_tried_again(client: Client, server: Scripted) -> None:
     server.pages["/x"] = OK
     server.faults = [Reply(raw=[])]
-    with client.get(f"{server.url}/x"):
+    with client.ask(Request(f"{server.url}/x")):
         pass
     assert len(server.calls) == 2
 
@@ -120,7 +119,11 @@ def test_retry_after_is_read_and_clamped(client: Client, server: Scripted, heade
 def test_a_short_retry_after_of_a_passing_fault_is_waited_for(server: Scripted) -> None:
     server.pages["/x"] = OK
     server.faults = [faults.status(503, headers={"Retry-After": "0"})]
-    with stamina.set_testing(False), Client(limits=Limits(wait=60, max_wait=60)) as client, client.get(f"{server.url}/x"):
+    with (
+        stamina.set_testing(False),
+        Client(limits=Limits(wait=60, max_wait=60)) as client,
+        client.ask(Request(f"{server.url}/x")),
+    ):
         pass
     assert len(server.calls) == 2
 
@@ -133,7 +136,7 @@ def test_a_long_retry_after_is_told_not_waited_for(client: Client, server: Scrip
 
 def test_a_redirect_on_the_same_host_is_followed_with_the_key(client: Client, server: Scripted) -> None:
     server.pages |= {"/x": faults.redirect("/y"), "/y": OK}
-    with client.get(f"{server.url}/x", credentials=KEY) as answer:
+    with client.ask(Request(f"{server.url}/x", credentials=KEY)) as answer:
         assert answer.read() == b"1\n"
     assert server.calls[1].headers["x-api-key"] == "s3cr3t-k3y"
 
@@ -227,44 +230,14 @@ def test_a_login_that_basic_cannot_carry_is_refused(username: str, password: str
     "url", ["", "ftp://a/", "http://", "http://u:p@127.0.0.1/", "127.0.0.1:80", "http://[::1", "http://127.0.0.1:70000/"]
 )
 def test_what_is_no_url_to_ask_is_refused(client: Client, url: str) -> None:
-    with pytest.raises(UsageError), client.get(url):
+    with pytest.raises(UsageError), client.ask(Request(url)):
         pass
-
-
-def test_no_more_than_the_limit_are_under_way_at_one_host(client: Client) -> None:
-    class Counting(Scripted):
-        under_way = peak = 0
-        guard = threading.Lock()
-        both = threading.Barrier(2)
-
-        def answer(self, call: Call) -> Reply:
-            with self.guard:
-                self.under_way += 1
-                self.peak = max(self.peak, self.under_way)
-            self.both.wait(timeout=10)
-            with self.guard:
-                self.under_way -= 1
-            return OK
-
-    def ask(url: str) -> bytes:
-        with client.get(url) as answer:
-            return answer.read()
-
-    with Counting() as server, ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(ask, [f"{server.url}/x"] * 8)) == {b"1\n"}
-        assert server.peak == 2
-
-
-def test_a_question_waits_no_longer_for_its_turn_than_for_its_answer(client: Client, server: Scripted) -> None:
-    server.pages["/x"] = OK
-    with client.get(f"{server.url}/x"), client.get(f"{server.url}/x"):
-        assert "too many questions are under way there" in str(fails(client, f"{server.url}/x", deadline=0.05))
 
 
 def test_loopback_is_not_asked_through_a_proxy_of_the_environment(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     server.pages["/x"] = OK
     monkeypatch.setenv("http_proxy", refused_url())
-    with Client() as client, client.get(f"{server.url}/x") as answer:
+    with Client() as client, client.ask(Request(f"{server.url}/x")) as answer:
         assert answer.read() == b"1\n"
 
 
@@ -273,7 +246,7 @@ def test_another_host_is_asked_through_the_proxy_of_the_environment(
 ) -> None:
     monkeypatch.setenv("http_proxy", server.url.replace("//", "//jane:pw@"))
     server.pages["http://pdns.example/x"] = OK
-    with Client() as client, client.get("http://pdns.example/x") as answer:
+    with Client() as client, client.ask(Request("http://pdns.example/x")) as answer:
         assert answer.read() == b"1\n"
     assert server.calls[0].headers["host"] == "pdns.example"
     assert server.calls[0].headers["proxy-authorization"].startswith("Basic ")
@@ -315,7 +288,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted_and_not_asked_agai
 
 def test_certificates_of_the_environment_are_trusted(secure: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(PAPERS / "certificate.pem"))
-    with Client() as client, client.get(f"{secure.url}/x") as answer:
+    with Client() as client, client.ask(Request(f"{secure.url}/x")) as answer:
         assert answer.read() == b"1\n"
 
 
@@ -329,7 +302,7 @@ def test_an_answer_over_tls_obeys_its_deadline_as_well(secure: Scripted, monkeyp
 def test_trust_that_cannot_be_read_is_a_fault_that_stays(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with Client() as client, pytest.raises(SourceError, match="SSL_CERT_FILE") as caught:  # noqa: SIM117
-        with client.get(server.url.replace("http", "https")):
+        with client.ask(Request(server.url.replace("http", "https"))):
             pass
     assert caught.value.permanent
 
@@ -344,7 +317,7 @@ def test_what_is_being_waited_for_ends_when_we_do(server: Scripted, reply: Reply
 
     def wait() -> None:
         try:
-            with client.get(f"{server.url}/x") as answer:
+            with client.ask(Request(f"{server.url}/x")) as answer:
                 for _ in answer.lines():
                     first.set()
         except HttpError as err:

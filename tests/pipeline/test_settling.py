@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from feedsvc import pipeline
 from feedsvc.model import Batch, End, Novelty, Outcome, Status
-from feedsvc.names import Netblock
+from feedsvc.sources.port import Poll
 from tests.pipeline.playing import DAY, NAME, NOW, decide, feed, parts_at, poll, seen, status
 from tests.site import Site, ago
 from tests.standins import faults
@@ -27,8 +26,8 @@ class Partly:
     name = "pdns"
     kind = "pdns"
 
-    def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
-        yield Batch(scope=(netblocks[0],), end=End(Outcome.COMPLETE))
+    def read(self, asked: Poll) -> Iterator[Batch]:
+        yield Batch(scope=(asked.netblocks[0],), end=End(Outcome.COMPLETE))
 
 
 def limited(site: Site, server: CofServer) -> None:
@@ -66,8 +65,8 @@ def test_another_source_does_not_settle_what_a_poll_has_still_to_count(tmp_path:
         pdns, zeek = parts.sources
 
         class Interrupted(Partly):
-            def read(self, netblocks: Sequence[Netblock], cursors: Mapping[str, str], now: datetime) -> Iterator[Batch]:
-                for batch in pdns.read(netblocks, cursors, now):
+            def read(self, asked: Poll) -> Iterator[Batch]:
+                for batch in pdns.read(asked):
                     yield batch
                     pipeline.polling.poll(parts, zeek)
                     pipeline.release(parts)

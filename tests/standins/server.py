@@ -25,6 +25,7 @@ class Call:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,11 @@ class Standin:
                     urllib.parse.unquote(path),
                     dict(urllib.parse.parse_qsl(query, keep_blank_values=True)),
                     {name.lower(): value for name, value in self.headers.items()},
+                    self.rfile.read(int(self.headers.get("Content-Length", 0))),
                 )
                 _send(self, standin._reply(call), standin.stopping)
+
+            do_POST = do_GET
 
             def log_message(self, *_: Any) -> None:
                 pass

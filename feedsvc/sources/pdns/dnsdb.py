@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
@@ -31,16 +30,19 @@ from pydantic import Field
 from feedsvc.clock import Clock, from_epoch
 from feedsvc.config import SourceSettings
 from feedsvc.errors import SourceError
-from feedsvc.http import Answer, AnswerTooBig, Client, Credentials, HttpError, discreetly, stay_until
-from feedsvc.model import Batch, End, Outcome
+from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request, stay_until
+from feedsvc.model import Batch, End, Outcome, Tlp
 from feedsvc.names import Netblock
 from feedsvc.sources import access
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.endings import Part, after_fault, broken, pointless, together
-from feedsvc.sources.port import Provider, Question
+from feedsvc.sources.endings import after_fault, broken
+from feedsvc.sources.port import Provider, Question, Reply, Traits
 
 SERVER = "https://api.dnsdb.info"
 PATH = "/dnsdb/v2"
+EARLIEST = datetime(2010, 6, 1, tzinfo=UTC)
+"""When its sensors began to collect."""
+
 NOT_SAF = "not a line of SAF"
 
 _KEEPALIVE = re.compile(rb"\s*\{\s*\}\s*")
@@ -61,7 +63,8 @@ class Options:
     Attributes:
         limit: rows of one answer; 0 asks for as many as the key may have.
         aggr: one row for each name and address; false gives one for each span of time as well.
-        max_calls: questions that one netblock may cost in a poll when answers are `limited`.
+        max_calls: questions that one netblock may cost in a poll when answers are `limited`; the next poll goes on.
+        concurrency: questions under way at once.
         deadline: seconds for one answer.
         max_bytes: of one answer; one that is longer is asked for in halves as well.
     """
@@ -69,11 +72,12 @@ class Options:
     limit: Annotated[int, Field(ge=0)] = 0
     aggr: bool = True
     max_calls: Annotated[int, Field(ge=1)] = 256
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     deadline: Annotated[float, Field(gt=0)] = 120.0
     max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
 
 
-def build(settings: SourceSettings, options: Options, http: Client, now: Clock) -> Provider:
+def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     """A provider for one key; see the folder's docstring.
 
     Raises:
@@ -82,64 +86,34 @@ def build(settings: SourceSettings, options: Options, http: Client, now: Clock) 
     base = access.base_url(settings, SERVER)
     if urlsplit(base).path == "":
         base += PATH
-    return _Dnsdb(base, access.key(settings, "X-API-Key"), options, http, now)
+    traits = Traits(
+        reach="range",
+        fenced=True,
+        earliest=EARLIEST,
+        concurrency=options.concurrency,
+        max_calls=options.max_calls,
+        tlp=access.tlp(settings, Tlp.GREEN),
+    )
+    return _Dnsdb(base, access.key(settings, "X-API-Key"), options, now, traits)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
-    """How one answer ended, and whether the halves of what was asked would bring more."""
-
-    end: End
-    more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Dnsdb:
+class _Dnsdb(Provider):
     base: str
     credentials: Credentials
     options: Options
-    http: Client
     now: Clock
-    overlap: timedelta = timedelta(days=1)  # its tables are filled by the minute, by the hour and by the day
+    traits: Traits
 
-    def ask(self, question: Question) -> Iterator[Batch]:
-        """Ask for the netblock; where an answer is cut short, for its halves."""
-        pieces = [question.netblock]
-        asked: list[Part] = []
-        parts: list[Part] = []  # those of them that were not asked again in halves
-        while pieces and len(asked) < self.options.max_calls and not pointless(asked):
-            piece = pieces.pop()
-            answered = yield from self._ask_piece(piece, question.since)
-            asked.append(Part(str(piece), answered.end))
-            if answered.more and piece.size > 1 and not pointless(asked):
-                pieces += _halves(piece)
-            else:
-                parts.append(asked[-1])
-        if len(asked) == self.options.max_calls:
-            parts += [Part(str(piece), _TOO_DEAR) for piece in pieces]
-            pieces = []
-        some = any(part.end.outcome is Outcome.PARTIAL for part in asked)
-        yield Batch(end=together(parts, len(parts) + len(pieces), "parts", some=some))
-
-    def _ask_piece(self, piece: Netblock, since: datetime | None) -> Generator[Batch, None, _Answered]:
-        show = discreetly(self.credentials)
-        rows = Rows(piece, self.now(), show)
-        saf = _Saf(rows, show)
-        try:
-            with self._get(piece, since) as answer:
-                yield from saf.read(answer.lines())
-            answered = saf.answered()
-        except SourceError as err:
-            answered = saf.answered() if saf.ended else self._after(err, rows.understood)
-        yield rows.batch()
-        return answered
-
-    def _get(self, piece: Netblock, since: datetime | None) -> AbstractContextManager[Answer]:
+    def request(self, question: Question) -> Request:
         params = {"limit": str(self.options.limit), "aggr": "t" if self.options.aggr else "f", "swclient": "feedsvc"}
-        if since is not None:
-            params["time_last_after"] = str(int(since.timestamp()))
-        return self.http.get(
-            f"{self.base}/lookup/rdata/ip/{_value(piece)}",
+        if question.since is not None:
+            params["time_last_after"] = str(int(question.since.timestamp()))
+        if question.until is not None:
+            # A second more than asked for: whether its fence holds the moment itself is not said.
+            params["time_last_before"] = str(int(question.until.timestamp()) + 1)
+        return Request(
+            f"{self.base}/lookup/rdata/ip/{_value(question.netblock)}",
             params=params,
             headers={"Accept": "application/x-ndjson"},
             credentials=self.credentials,
@@ -147,28 +121,38 @@ class _Dnsdb:
             max_bytes=self.options.max_bytes,
         )
 
-    def _after(self, err: SourceError, understood: int) -> _Answered:
-        end = after_fault(err, understood)
-        hint = _HINTS.get(err.status or 0) if isinstance(err, HttpError) else None
-        if hint is not None:
-            end = replace(end, reason=f"{end.reason}; {hint}", retry_after=_stay(err, self.now()))
-        return _Answered(end, more=isinstance(err, AnswerTooBig))
+    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
+        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        saf = _Saf(rows, answer.shown)
+        try:
+            yield from saf.read(answer.lines())
+        except SourceError:
+            yield rows.batch()
+            if saf.ended:
+                return saf.reply()
+            raise
+        yield rows.batch()
+        return saf.reply()
+
+    def refused(self, err: HttpError, question: Question) -> Reply | None:
+        del question
+        end = after_fault(err, 0)
+        if isinstance(err, AnswerTooBig):
+            return Reply(replace(end, outcome=Outcome.PARTIAL), limited=True)
+        hint = _HINTS.get(err.status or 0)
+        if hint is None:
+            return None
+        end = replace(end, reason=f"{end.reason}; {hint}", retry_after=_stay(err, self.now()))
+        return Reply(end, over="day" if err.status == 429 else None, crowded=err.status == 503)
 
 
 _FULL = End(Outcome.PARTIAL, "has more names than the key may fetch at once")
-_TOO_DEAR = End(Outcome.SKIPPED, "not asked: the netblock has cost its max_calls already")
 
 
 def _value(piece: Netblock) -> str:
     """As DNSDB writes it in a path: `198.51.100.0,24`, `198.51.100.7`, `2001%3Adb8%3A%3A,64`, `first-last`."""
     text = str(piece).removesuffix("/32" if piece.version == 4 else "/128")
     return quote(text.replace("/", ","), safe=",-")
-
-
-def _halves(piece: Netblock) -> list[Netblock]:
-    """Upper and lower half; the lower one is taken off the pile first."""
-    middle = (piece.first + piece.last) // 2
-    return [Netblock(piece.version, middle + 1, piece.last), Netblock(piece.version, piece.first, middle)]
 
 
 def _stay(err: SourceError, now: datetime) -> float | None:
@@ -211,16 +195,16 @@ class _Saf:
             if self._rows.full:
                 yield self._rows.batch()
 
-    def answered(self) -> _Answered:
+    def reply(self) -> Reply:
         """How the answer ended."""
         understood = self._rows.understood
         if self._fault:
-            return _Answered(broken(f"the answer breaks the protocol: {self._fault}", understood))
+            return Reply(broken(f"the answer breaks the protocol: {self._fault}", understood))
         if not self.ended:
-            return _Answered(broken("the answer was cut off: its last line (SAF) did not come", understood))
+            return Reply(broken("the answer was cut off: its last line (SAF) did not come", understood))
         if self._cond == "failed":
-            return _Answered(broken(f"the server could not finish: {self._msg or 'it does not say why'}", understood))
-        return _Answered(_FULL, more=True) if self._cond == "limited" else _Answered(self._rows.end())
+            return Reply(broken(f"the server could not finish: {self._msg or 'it does not say why'}", understood))
+        return Reply(_FULL, limited=True) if self._cond == "limited" else Reply(self._rows.end())
 
     def _read(self, line: bytes) -> None:
         frame = self._unframed(line)
