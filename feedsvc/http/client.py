@@ -234,7 +234,8 @@ class Client:
     def _refusal(self, opened: _Opened, question: _Question) -> HttpError:
         answer, status = opened.answer, opened.answer.status
         origin = question.credentials.origin if question.credentials else None
-        said = answer.shown(answer.beginning(_OF_AN_ERROR))
+        body = answer.beginning(_OF_AN_ERROR)
+        said = answer.shown(body)
         return HttpError(
             f"{question.host}: {status}: {meaning(status, origin)}" + (f" (it says: {said})" if said else ""),
             status=status,
@@ -242,6 +243,7 @@ class Client:
             transient=status in TRANSIENT,
             permanent=400 <= status < 500 and status not in (408, 425, 429),
             retry_after=retry_after(answer.headers.get("retry-after"), self._now()),
+            body=body,
         )
 
 

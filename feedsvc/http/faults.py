@@ -32,6 +32,7 @@ class HttpError(SourceError):
         status: of the answer; None when none came, or only a part of one.
         headers: of the answer, their names in lower case.
         transient: the same question may succeed in a moment.
+        body: how it began, where a refusal explains itself; may repeat secrets, so it is read and never shown.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class HttpError(SourceError):
         transient: bool = False,
         permanent: bool = False,
         retry_after: float | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(message, permanent=permanent, retry_after=retry_after)
         self.status = status
+        self.body = body
         self.headers: Mapping[str, str] = headers or {}
         self.transient = transient
 

@@ -213,6 +213,14 @@ def test_an_endless_body_of_an_error_is_not_read_to_its_end(client: Client, serv
     assert "(it says: no no no" in str(fails(client, f"{server.url}/x"))
 
 
+def test_a_refusal_can_be_read_by_who_knows_its_form_and_shows_no_secret_of_it(client: Client, server: Scripted) -> None:
+    body = '{"wait": 43210, "padding": "%s", "key": "s3cr3t-k3y"}' % ("x" * 300)
+    server.fault = faults.status(402, body)
+    err = fails(client, f"{server.url}/x", credentials=KEY)
+    assert err.body == body.encode()
+    assert "s3cr3t" not in f"{err} {err!r}"
+
+
 @pytest.mark.parametrize("key", ["", "s3\ncr3t", "s3cr3té", " s3cr3t", "s3cr3t\n", "s3cr3t\x00"])
 def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(UsageError, match="environment K") as caught:
