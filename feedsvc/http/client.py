@@ -156,18 +156,15 @@ class Client:
             max_bytes=self.limits.max_bytes if request.max_bytes is None else request.max_bytes,
             attempts=self.limits.attempts if attempts is None else attempts,
         )
-        target = _target(request.url, request.params)
-        credentials = self._credentials(request.credentials)
-        try:
-            with contextlib.closing(self._insist(_Question(target, request, credentials, limits))) as response:
-                yield response.answer
-        except HttpError as err:
-            if err.status == 401 and isinstance(request.credentials, Login):
-                self._logins.forget(request.credentials)
-            raise
+        question = _Question(_target(request.url, request.params), request, None, limits)
+        with contextlib.closing(self._opened(question, attempts)) as opened:
+            yield opened.answer
 
-    def _credentials(self, wanted: Credentials | Login | None) -> Credentials | None:
-        return self._logins.credentials(wanted) if isinstance(wanted, Login) else wanted
+    def _opened(self, question: _Question, attempts: int | None) -> _Opened:
+        wanted = question.request.credentials
+        if isinstance(wanted, Login):
+            return self._logins.asked(wanted, lambda token: self._insist(replace(question, credentials=token)), attempts)
+        return self._insist(replace(question, credentials=wanted))
 
     def _insist(self, question: _Question) -> _Opened:
         limits = question.limits
@@ -233,7 +230,7 @@ class Client:
 
     def _refusal(self, opened: _Opened, question: _Question) -> HttpError:
         answer, status = opened.answer, opened.answer.status
-        origin = question.credentials.origin if question.credentials else None
+        origin = question.credentials.origin if question.credentials else question.request.origin or None
         body = answer.beginning(_OF_AN_ERROR)
         said = answer.shown(body)
         return HttpError(

@@ -62,6 +62,30 @@ class AnswerTooBig(HttpError):
     """The answer went on past its limit; what came before it was good."""
 
 
+class LoginFailed(HttpError):
+    """There is no token to ask with, so the question was not put: `status` and all else of an answer to it is empty."""
+
+    def __init__(self, message: str, cause: HttpError | None = None) -> None:
+        """Say so.
+
+        Args:
+            message: what failed, and with which secrets.
+            cause: how the login was refused; None when its answer was no good.
+        """
+        super().__init__(
+            message,
+            transient=cause is not None and cause.transient,
+            permanent=cause is not None and cause.permanent,
+            retry_after=None if cause is None else cause.retry_after,
+        )
+        self._refused = cause is not None and cause.refused
+
+    @property
+    def refused(self) -> bool:
+        """Whether the login was refused: nobody else who asks with it will fare better."""
+        return self._refused
+
+
 def meaning(status: int, origin: str | None) -> str:
     """What a status means, and what to do.
 

@@ -21,9 +21,11 @@ class Token:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Login:
     """Credentials that must be asked for before they can be used: a token that holds for a while.
+
+    Two are never equal: each has a token of its own.
 
     Attributes:
         request: asks for the token; proves who asks by its own credentials, or by its body.
@@ -50,6 +52,7 @@ class Request:
         deadline: seconds, in place of that of the client's limits.
         max_bytes: of the answer's body, in place of that of the client's limits.
         hidden: every text of the body that must never be shown.
+        origin: where secrets in the body came from, for messages; "" when there are none.
     """
 
     url: str
@@ -60,6 +63,7 @@ class Request:
     deadline: float | None = None
     max_bytes: int | None = None
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    origin: str = ""
 
     @property
     def method(self) -> str:

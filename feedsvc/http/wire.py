@@ -172,7 +172,9 @@ class Transport(httpx.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        question = httpcore.Request(request.method, url, headers=request.headers.raw, extensions=request.extensions)
+        question = httpcore.Request(
+            request.method, url, headers=request.headers.raw, content=request.read(), extensions=request.extensions
+        )
         answer = self._way_to(request.url).handle_request(question)
         assert isinstance(answer.stream, Iterable)
         return httpx.Response(
