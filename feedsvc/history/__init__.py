@@ -3,6 +3,7 @@
     port        what history promises, whatever engine keeps it
     sqlite      the engine that keeps it in one file
     layout      what a whole state consists of: every table and its columns, as values of no engine
+    former      what a whole state consisted of before
     portable    a whole state as lines of text
     files       those lines to a file and back, whole or not at all
 

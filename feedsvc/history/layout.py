@@ -6,7 +6,7 @@ them as JSON (`portable`). How an engine stores a column is its own affair; that
 Moments are microseconds since 1970 UTC; those of providers and sensors (`time_first` and its like) are seconds, as they gave
 them. A marking is its `Tlp.rank`. A column that may be null says so by its type; when it is, the schema of the engine says.
 
-A change of what is kept is a change here: `SCHEMA` one higher, and `portable.KNOWN` keeps what the older number meant.
+A change of what is kept is a change here: `SCHEMA` one higher, and `former` keeps what the older number meant.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-SCHEMA = 1
+SCHEMA = 2
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A number that every engine can keep."""
@@ -103,7 +103,11 @@ class BaselineRow(Row, frozen=True):
 
 
 class EvidenceRow(Row, frozen=True):
-    """What a source says of an observation."""
+    """What a source says of an observation.
+
+    Attributes:
+        chain: names, with spaces between them.
+    """
 
     table = "evidence"
     order = ("rdata", "rrname", "rrtype", "source")
@@ -118,6 +122,9 @@ class EvidenceRow(Row, frozen=True):
     count: Whole | None
     seen_first: Whole
     seen_last: Whole
+    tlp: Whole
+    chain: str
+    sensor_id: str | None
 
 
 class DomainRow(Row, frozen=True):
@@ -266,6 +273,49 @@ class ExportRow(Row, frozen=True):
     held: str
 
 
+class QuotaAccountRow(Row, frozen=True):
+    """What was spent with a key of a provider: whether it is closed, and what the provider said when."""
+
+    table = "quota_account"
+    order = ("id",)
+    id: str
+    closed_until: Whole | None
+    closed_why: str
+    refused_at: Whole | None
+    learnt_at: Whole | None
+
+
+class QuotaSpanRow(Row, frozen=True):
+    """What was spent in one span of an account.
+
+    Attributes:
+        before: calls in the span before this one.
+        length: of a burst, in microseconds; 0 when the provider did not say it.
+    """
+
+    table = "quota_span"
+    order = ("account", "span")
+    account: str
+    span: str
+    began: Whole
+    calls: Whole
+    limit: Whole | None
+    left: Whole | None
+    resets_at: Whole | None
+    before: Whole
+    length: Whole
+
+
+class QuotaCallRow(Row, frozen=True):
+    """How many calls were made at a moment, while that counts."""
+
+    table = "quota_call"
+    order = ("account", "at")
+    account: str
+    at: Whole
+    calls: Whole
+
+
 class NoteRow(Row, frozen=True):
     """A small text kept for ever."""
 
@@ -293,6 +343,9 @@ TABLES: tuple[type[Row], ...] = (
     MemberRow,
     PartnerRow,
     ExportRow,
+    QuotaAccountRow,
+    QuotaSpanRow,
+    QuotaCallRow,
     NoteRow,
 )
 """Every table, each after those that its rows refer to."""

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from feedsvc.model import (
+    Account,
     Change,
     Collection,
     Cursor,
@@ -134,7 +135,10 @@ class Facts(Protocol):
         ...
 
     def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
-        """Upsert observations and this source's evidence for them; times widen, counts take the larger."""
+        """Upsert observations and this source's evidence for them.
+
+        Times widen, counts take the larger; of markings, chains and sensors the one that came last stays.
+        """
         ...
 
     def sight(self, source: str, sightings: Sequence[Sighting]) -> None:
@@ -167,6 +171,17 @@ class Findings(Protocol):
 
     def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:
         """Findings of these statuses, sorted by watch, case and name."""
+        ...
+
+    def recent(self, statuses: AnyOf[Status], limit: int) -> tuple[Finding, ...]:
+        """At most so many findings of these statuses, those that were first seen last first."""
+        ...
+
+    def active(self) -> Mapping[str, datetime]:
+        """The latest evidence (`last_seen`) of the findings of each netblock, by the netblock as text.
+
+        Costs what the number of netblocks costs, however many findings there are.
+        """
         ...
 
     def counts(self) -> Mapping[tuple[str, Status], int]:
@@ -354,6 +369,25 @@ class Exports(Protocol):
         ...
 
 
+class Quotas(Protocol):
+    """What was spent with each key of each provider.
+
+    Processes share keys: whoever spends reads and stores an account in one transaction.
+    """
+
+    def get(self, account: str) -> Account:
+        """One account by its id; an empty one when it is unknown."""
+        ...
+
+    def keep(self, account: Account) -> None:
+        """Store an account over what was there."""
+        ...
+
+    def all(self) -> tuple[Account, ...]:
+        """Every account, sorted by id."""
+        ...
+
+
 class History(Protocol):
     """The state of one feedsvc."""
 
@@ -369,6 +403,8 @@ class History(Protocol):
     def partners(self) -> Partners: ...  # noqa: D102
     @property
     def exports(self) -> Exports: ...  # noqa: D102
+    @property
+    def quotas(self) -> Quotas: ...  # noqa: D102
 
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction: all of the block is stored, or nothing.

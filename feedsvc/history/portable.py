@@ -1,6 +1,6 @@
 """A history as lines of text, for any engine: newline-delimited JSON in UTF-8.
 
-    {"feedsvc-history": 1, "schema": 1, "exported_at": "2026-11-24T06:52:32.123Z"}      the first line
+    {"feedsvc-history": 1, "schema": 2, "exported_at": "2026-11-24T06:52:32.123Z"}      the first line
     {"table": "run", "row": {"id": 1, "job": "poll/circl", ...}}                         a row a line, see `layout`
     {"rows": {"run": 1, ...}, "sha256": "..."}                                           the last line
 
@@ -23,16 +23,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field, json
 
 from feedsvc.clock import rfc3339
 from feedsvc.errors import UsageError
-from feedsvc.history import layout
+from feedsvc.history import former, layout
 from feedsvc.history.layout import Row
 
 FORMAT = 1
 
-KNOWN: Mapping[int, tuple[type[Row], ...]] = {layout.SCHEMA: layout.TABLES}
-"""The tables of each schema that this version reads.
-
-A schema that comes later keeps the rows of this one under their number, and says in `Reader.rows` what becomes of them.
-"""
+KNOWN: Mapping[int, tuple[type[Row], ...]] = {**former.TABLES, layout.SCHEMA: layout.TABLES}
+"""The tables of each schema that this version reads."""
 
 LONGEST_LINE = 1 << 26
 """Bytes; more is not held in memory. Rows are a few hundred, bodies of objects some thousand."""
@@ -153,7 +150,7 @@ class Reader:
                 raise UsageError(f"there is no {what} {number} (there is {min(known)} to {max(known)}); {_AGAIN}")
 
     def rows(self) -> Iterator[Row]:
-        """Every row; ends only when the last line says that all before it was right.
+        """Every row, as one of this schema; ends only when the last line says that all before it was right.
 
         Raises:
             UsageError: a line is no row, or the file was cut, damaged or changed.
@@ -164,7 +161,7 @@ class Reader:
             if line.sha256 is not UNSET:
                 self._end(line)
                 return
-            yield self._row(line)
+            yield former.renewed(self._row(line))
             self._sum.update(text)
 
     def _next(self) -> bytes:

@@ -83,7 +83,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one source says about one name and address, with its own times and ours kept apart."""
+    """What one source says about one name and address, with its own times and ours kept apart.
+
+    Attributes:
+        tlp, chain, sensor_id: as the source gave them last, see `Observation`.
+    """
 
     rrname: str
     rrtype: str
@@ -94,6 +98,9 @@ class Evidence:
     count: int | None
     seen_first: datetime
     seen_last: datetime
+    tlp: Tlp = Tlp.CLEAR
+    chain: tuple[str, ...] = ()
+    sensor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Spent:
         limit: as the provider said it; None when it said nothing.
         left: as the provider said it, less what was spent since; None when it said nothing.
         resets_at: as the provider said it; None leaves it to the calendar.
+        before: calls made in the span before this one: they count again while the clock is put back behind `began`.
+        seconds: of a `burst`, as the provider said it; 0 when it said nothing.
     """
 
     span: Span
@@ -62,6 +64,8 @@ class Spent:
     limit: int | None = None
     left: int | None = None
     resets_at: datetime | None = None
+    before: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Account:
     Attributes:
         id: the provider's name and a digest that tells keys apart and betrays none.
         spans: one for each kind of span that was ever counted, sorted by it.
-        recent: when calls were made that a burst still counts, oldest first.
+        recent: when calls were made that a burst still counts, oldest first; at least the last two.
         closed_until: nothing may be asked before; None when nothing forbids it.
         closed_why: in words; "" with `closed_until` None.
         refused_at: when the provider last said that a quota is spent; None when it never did.

@@ -13,7 +13,7 @@ from feedsvc.history import open_history
 from feedsvc.history.files import export_file
 from feedsvc.history.layout import Row
 from feedsvc.history.port import FeedPage, History
-from feedsvc.model import Change, Cursor, Outcome, Refused, SourceOutcome, Status, Tlp
+from feedsvc.model import Account, Change, Cursor, Outcome, Refused, SourceOutcome, Status, Tlp
 from tests.history.making import (
     COLLECTION,
     COMPLETE,
@@ -23,6 +23,7 @@ from tests.history.making import (
     NOW,
     OTHER,
     PARTNER,
+    QUOTA,
     REFUSED,
     add,
     ask,
@@ -67,7 +68,7 @@ def _runs(history: History) -> None:
 def _facts(history: History) -> None:
     seen = [
         observation(NAMES[0], time_first=1, time_last=2, zone_time_first=3, zone_time_last=4, count=5),
-        observation(NAMES[1], "2001:db8::7", rrtype="AAAA"),
+        observation(NAMES[1], "2001:db8::7", rrtype="AAAA", tlp=Tlp.AMBER_STRICT, chain=NAMES, sensor_id=ODD),
         observation("com", count=0),  # has no registered domain
     ]
     history.facts.move([Cursor("circl", "198.51.100.0/24", "17"), Cursor("zeek", ODD, ODD)], NOW)
@@ -94,6 +95,8 @@ def _access(history: History) -> None:
     history.partners.add(dataclasses.replace(PARTNER, name="bank", collections=(), exports=(), added_at=None), "bb" * 32)
     history.partners.fetched({"csirt": NOW + HOUR})
     history.exports.keep(EXPORT)
+    history.quotas.keep(QUOTA)
+    history.quotas.keep(Account(ODD, recent=(NOW,)))
     history.keep_note("taxii/key", "c2VjcmV0")
     history.keep_note(ODD, ODD)
 
@@ -141,6 +144,8 @@ def answers(history: History) -> dict[str, Any]:
         "missing": [history.feed.missing(one) for one in (COLLECTION, OTHER)],
         "aliases": [history.feed.collection(alias) for alias in ("indicators", "later", "open")],
         "findings": history.findings.with_status(list(Status)),
+        "recent": history.findings.recent(list(Status), 9),
+        "active": history.findings.active(),
         "listed": list(history.findings.listed(["*"], Tlp.RED, 0)),
         "decisions": [history.findings.decisions(name) for name in names],
         "cursors": [history.facts.cursors(source) for source in ("circl", "zeek")],
@@ -153,5 +158,6 @@ def answers(history: History) -> dict[str, Any]:
         "outcomes": history.runs.latest_outcomes(),
         "partners": [history.partners.all(), history.partners.by_token("aa" * 32), history.partners.by_token("bb" * 32)],
         "exports": history.exports.all(),
+        "quotas": [history.quotas.all(), history.quotas.get(QUOTA.id)],
         "notes": [history.note(key) for key in ("taxii/key", ODD, "nothing")],
     }

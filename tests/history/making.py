@@ -18,6 +18,7 @@ from feedsvc.clock import rfc3339
 from feedsvc.history import open_history
 from feedsvc.history.port import FeedQuery, FeedRow, History
 from feedsvc.model import (
+    Account,
     Change,
     Collection,
     Cursor,
@@ -29,6 +30,7 @@ from feedsvc.model import (
     Refused,
     Sighting,
     SourceOutcome,
+    Spent,
     Status,
     StixObject,
     Tlp,
@@ -171,6 +173,18 @@ with history.transaction():
 REFUSED = Refused("no name", 3, "\\000bad")
 COMPLETE = SourceOutcome("circl", Outcome.COMPLETE, "250 names")
 PARTNER = Partner("csirt", ("indicators", "open"), Tlp.AMBER, ("domains.txt",), NOW)
+QUOTA = Account(
+    "circl/1f3a",
+    spans=(
+        Spent("burst", NOW - HOUR, 3, limit=4, left=1, resets_at=NOW + HOUR, seconds=0.25),
+        Spent("day", NOW - DAY, 17, before=5),
+    ),
+    recent=(NOW - HOUR, NOW, NOW),
+    closed_until=NOW + HOUR,
+    closed_why="the provider says that the quota of this day is spent",
+    refused_at=NOW,
+    learnt_at=NOW - HOUR,
+)
 EXPORT = ExportState("domains.txt", "domains", 12, 3, "ab" * 32, NOW, "would lose 40 % of its names")
 
 

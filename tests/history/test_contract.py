@@ -14,9 +14,7 @@ from feedsvc.errors import HistoryError, UsageError
 from feedsvc.history import open_history
 from feedsvc.history.layout import NoteRow
 from feedsvc.history.port import History
-from feedsvc.model import (
-    Cursor,
-)
+from feedsvc.model import Account, Cursor
 from tests.history.making import (
     COLLECTION,
     EXPORT,
@@ -57,6 +55,7 @@ WRITES: dict[str, Callable[[History], object]] = {
     "partners.remove": lambda history: history.partners.remove(PARTNER.name),
     "partners.fetched": lambda history: history.partners.fetched({PARTNER.name: NOW}),
     "exports.keep": lambda history: history.exports.keep(EXPORT),
+    "quotas.keep": lambda history: history.quotas.keep(Account("circl/1f3a")),
     "keep_note": lambda history: history.keep_note("key", "text"),
     "import_rows": lambda history: history.import_rows([NoteRow("key", "text")]),
 }

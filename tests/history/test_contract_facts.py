@@ -9,6 +9,7 @@ from feedsvc.model import (
     Cursor,
     Evidence,
     Sighting,
+    Tlp,
 )
 from tests.history.making import (
     HOUR,
@@ -82,6 +83,16 @@ def test_what_a_source_said_later_fills_what_it_left_open(history: History) -> N
         history.facts.store("circl", [observation(time_first=100, time_last=200, count=5)], NOW)
     (evidence,) = history.facts.evidence("k3xq.example.net")
     assert (evidence.time_first, evidence.time_last, evidence.count) == (at(100), at(200), 5)
+
+
+def test_evidence_has_the_marking_the_chain_and_the_sensor_that_came_last(history: History) -> None:
+    front = observation(tlp=Tlp.AMBER, chain=("a.example.com", r"b\032.example.com"), sensor_id="17")
+    with history.transaction():
+        history.facts.store("circl", [front], NOW)
+        history.facts.store("dnsdb", [front, observation(tlp=Tlp.GREEN)], NOW)
+    circl, dnsdb = history.facts.evidence("k3xq.example.net")
+    assert (circl.tlp, circl.chain, circl.sensor_id) == (front.tlp, front.chain, front.sensor_id)
+    assert (dnsdb.tlp, dnsdb.chain, dnsdb.sensor_id) == (Tlp.GREEN, (), None)
 
 
 def test_evidence_comes_oldest_first_by_the_providers_time_else_by_ours(history: History) -> None:

@@ -189,3 +189,25 @@ def test_a_list_shows_a_name_once_with_its_highest_confidence_and_longest_validi
         ListedName("b.example.net", "b", 70, NOW, None, Tlp.GREEN),
     ]
     assert [one.watch for one in history.findings.listed(["a", "c"], Tlp.RED, 0)] == ["c", "a"]
+
+
+def test_the_newest_findings_come_first_whatever_their_status_and_no_more_than_wanted(history: History) -> None:
+    old = finding("a.example.net", status=Status.HELD, first_seen=NOW - DAY)
+    twins = (finding("b.example.net", first_seen=NOW), finding("c.example.net", watch="another", first_seen=NOW))
+    new = published("d.example.net", first_seen=NOW + HOUR)
+    keep(history, old, *twins, new, finding("e.example.net", status=Status.REJECTED, first_seen=NOW + DAY))
+    wanted = {Status.CANDIDATE, Status.HELD, Status.PUBLISHED}
+    assert history.findings.recent(wanted, 9) == (new, twins[1], twins[0], old)
+    assert history.findings.recent(wanted, 2) == (new, twins[1])
+    assert history.findings.recent({Status.CANDIDATE}, 9) == (twins[1], twins[0])
+    assert history.findings.recent(wanted, 0) == history.findings.recent((), 9) == ()
+
+
+def test_a_netblock_was_active_when_the_last_of_its_findings_was(history: History) -> None:
+    assert history.findings.active() == {}
+    of_one = [finding(f"{at}.example.net", netblock="198.51.100.0/24", last_seen=NOW + at * HOUR) for at in (1, 3, 2)]
+    keep(history, *of_one, finding("other.example.net", netblock="2001:db8::/64", watch="another", last_seen=NOW))
+    assert history.findings.active() == {"198.51.100.0/24": NOW + 3 * HOUR, "2001:db8::/64": NOW}
+    with history.transaction():
+        history.findings.extend([dataclasses.replace(of_one[0], last_seen=NOW + DAY)])
+    assert history.findings.active()["198.51.100.0/24"] == NOW + DAY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from feedsvc.errors import UsageError
 from feedsvc.history import layout, open_history
 from feedsvc.history.layout import DecisionRow, NoteRow, OutcomeRow, Row, StixObjectRow
 from feedsvc.history.port import History
-from feedsvc.model import Cursor, Refused
+from feedsvc.model import Account, Cursor, Refused
 from tests.history.filling import answers, fill, rows_of
 from tests.history.making import (
     COLLECTION,
@@ -25,6 +26,7 @@ from tests.history.making import (
     HOUR,
     NOW,
     PARTNER,
+    QUOTA,
     add,
     change,
     finding,
@@ -70,6 +72,8 @@ def go_on(history: History) -> None:
         history.facts.refuse(run.id, "circl", [Refused("no name", 1, "x")])
         history.facts.store("circl", [observation("a1.example.net"), observation("b2.example.com")], now)
         history.facts.sight("zeek", [sighting()])
+        account = history.quotas.get(QUOTA.id)
+        history.quotas.keep(replace_fields(account, recent=(*account.recent[1:], NOW + DAY)))
     keep(history, finding("a1.example.net"))
     add(history, stix(1, 3), stix(7), now=now)
     with history.transaction():
@@ -143,6 +147,7 @@ LITTLE: dict[str, Callable[[History], object]] = {
     "observation": lambda history: history.facts.store("circl", [observation()], NOW),
     "sighting": lambda history: history.facts.sight("zeek", [sighting()]),
     "mark": lambda history: history.facts.complete("circl", ["a"], NOW),
+    "quota": lambda history: history.quotas.keep(Account("circl/1f3a")),
     "baseline": lambda history: history.facts.add_baselines([("w", "f", "s", "n")], NOW),
 }
 

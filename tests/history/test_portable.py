@@ -31,6 +31,7 @@ from tests.history.filling import answers, exported, fill, filled, rows_of
 from tests.history.making import HOUR, NOW, child, kill, observation, write_much
 
 Lines = list[bytes]
+DATA = Path(__file__).parents[1] / "data" / "history"
 
 
 def written(rows: list[Row]) -> bytes:
@@ -107,7 +108,7 @@ def test_whatever_stands_in_a_line_is_refused_in_our_words(at: int, text: bytes)
 
 def test_the_first_line_says_what_it_is_and_the_last_one_what_was_before() -> None:
     first, *rows, last = written(FEW).splitlines(keepends=True)
-    assert json.loads(first) == {"feedsvc-history": 1, "schema": 1, "exported_at": "2026-11-24T06:52:32.123Z"}
+    assert json.loads(first) == {"feedsvc-history": 1, "schema": 2, "exported_at": "2026-11-24T06:52:32.123Z"}
     assert json.loads(rows[0]) == {"table": "note", "row": {"key": "key", "text": "text"}}
     trailer = json.loads(last)
     assert trailer["sha256"] == hashlib.sha256(b"".join([first, *rows])).hexdigest()
@@ -150,7 +151,7 @@ FAULTS: dict[str, tuple[Callable[[Lines], Lines], int, str]] = {
     "other text": (lambda lines: [b"my diary\n"], 1, "no history that feedsvc exported"),
     "other JSON": (lambda lines: [b'{"a":1}\n'], 1, "no history that feedsvc exported"),
     "compressed": (lambda lines: [gzip.compress(b"".join(lines)) + b"\n"], 1, r"ends in \.gz"),
-    "newer schema": (header(schema=2), 1, r"newer feedsvc \(schema 2, this one knows 1\); install that one"),
+    "newer schema": (header(schema=3), 1, r"newer feedsvc \(schema 3, this one knows 2\); install that one"),
     "newer format": (header(**{"feedsvc-history": 2}), 1, "newer feedsvc"),
     "no schema of ours": (header(schema=0), 1, "there is no schema 0"),
     "no format of ours": (header(**{"feedsvc-history": -1}), 1, "there is no format -1"),
@@ -265,6 +266,24 @@ def test_one_state_gives_the_same_bytes_wherever_it_is_written(tmp_path: Path, n
     state = filled(tmp_path / "one.db")
     (tmp_path / "else").mkdir()
     assert exported(state, tmp_path / name).read_bytes() == exported(state, tmp_path / "else" / f"other-{name}").read_bytes()
+
+
+def test_a_file_of_schema_1_has_all_that_it_has_and_nothing_that_came_later(tmp_path: Path) -> None:
+    old, new = DATA / "schema-1.ndjson", tmp_path / "new.ndjson"
+    moved = bring(tmp_path / "new.db", old)
+    exported(tmp_path / "new.db", new)
+    before, after = ([json.loads(line) for line in body(file.read_bytes())] for file in (old, new))
+    later = {"tlp": 0, "chain": "", "sensor_id": None}
+    assert after == [one | ({"row": one["row"] | later} if one["table"] == "evidence" else {}) for one in before]
+    assert moved.counts == json.loads(old.read_text().splitlines()[-1])["rows"]
+
+
+def test_a_file_of_schema_1_has_no_table_of_a_later_one(tmp_path: Path) -> None:
+    lines = (DATA / "schema-1.ndjson").read_bytes().splitlines(keepends=True)
+    row = {"table": "quota_call", "row": {"account": "", "at": 0, "calls": 1}}
+    (tmp_path / "file").write_bytes(b"".join(sealed([*lines[:-1], json.dumps(row).encode() + b"\n", lines[-1]])))
+    with pytest.raises(UsageError, match="no table 'quota_call'"):
+        bring(tmp_path / "new.db", tmp_path / "file")
 
 
 def test_a_file_may_come_through_a_pipe(tmp_path: Path) -> None:
@@ -453,8 +472,10 @@ def test_an_import_leaves_the_schema_as_it_was(history: SqliteHistory, tmp_path:
 
 def test_an_import_adds_no_row_of_its_own(history: SqliteHistory) -> None:
     """The suffix list of this machine may say otherwise which domains there are; the file is what was known."""
+    none = (None, None, None, None, None)
+    row = EvidenceRow("198.51.100.7", "a.example.net", "A", "x", *none, 0, 0, 1, "", None)
     with history.transaction():
-        history.import_rows([EvidenceRow("198.51.100.7", "a.example.net", "A", "x", None, None, None, None, None, 0, 0)])
+        history.import_rows([row])
     assert [type(row) for row in rows_of(history)] == [EvidenceRow]
     with history.transaction():
         history.facts.store("y", [observation()], NOW)

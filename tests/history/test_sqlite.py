@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import gzip
 import re
 import shutil
 import sqlite3
@@ -17,15 +17,18 @@ from sqlite_utils import Database
 
 from feedsvc.errors import Busy, ForeignState, HistoryError
 from feedsvc.history import open_history
+from feedsvc.history.files import import_file
 from feedsvc.history.sqlite import SqliteHistory, open_sqlite
 from feedsvc.history.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA
 from feedsvc.model import Status, Tlp
+from tests.history.filling import answers, rows_of
 from tests.history.making import (
     COLLECTION,
     COMPLETE,
     HOUR,
     NOW,
     OTHER,
+    QUOTA,
     STOPS_HALFWAY,
     add,
     ask,
@@ -42,6 +45,8 @@ from tests.history.making import (
     stix_id,
     wait_for_word,
 )
+
+DATA = Path(__file__).parents[1] / "data" / "history"
 
 
 @pytest.fixture
@@ -198,6 +203,29 @@ def test_an_older_file_becomes_what_a_new_one_is(tmp_path: Path, left_at: int) -
     assert schema(old) == schema(new)
 
 
+def test_a_file_of_schema_1_keeps_all_that_it_held_and_takes_what_is_new(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    old.write_bytes(gzip.decompress((DATA / "schema-1.db.gz").read_bytes()))
+    import_file(new, str(DATA / "schema-1.ndjson"), lambda doing: None)
+    with closing(open_history(old)) as migrated, closing(open_history(new)) as imported:
+        assert rows_of(migrated) == rows_of(imported)
+        assert [sum(row.table == "evidence" for row in rows_of(migrated)), migrated.quotas.all()] == [7, ()]
+        assert answers(migrated) == answers(imported)
+        with migrated.transaction():
+            migrated.quotas.keep(QUOTA)
+            migrated.facts.store("circl", [observation(tlp=Tlp.RED)], NOW)
+        assert migrated.quotas.all() == (QUOTA,)
+        assert [one.tlp for one in migrated.facts.evidence(observation().rrname)] == [Tlp.RED, Tlp.CLEAR]
+    assert schema(old) == schema(new)
+
+
+def test_a_file_of_schema_1_is_not_looked_at_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    old.write_bytes(gzip.decompress((DATA / "schema-1.db.gz").read_bytes()))
+    with pytest.raises(HistoryError, match="as an older feedsvc left it"):
+        open_history(old, read_only=True)
+
+
 def test_opening_again_changes_nothing(state: Path) -> None:
     open_history(state).close()
     before = schema(state)
@@ -331,6 +359,11 @@ def begin_and_end(history: SqliteHistory) -> None:
         history.runs.end(run.id, [COMPLETE], NOW)
 
 
+def spend(history: SqliteHistory) -> None:
+    with history.transaction():
+        history.quotas.keep(QUOTA)
+
+
 CHEAP: dict[str, Callable[[SqliteHistory], object]] = {
     "newest page": lambda history: history.feed.objects(ask(max_rank=1, limit=3)),
     "newest page, deep": lambda history: history.feed.objects(ask(max_rank=4, limit=3, after=10**15)),
@@ -350,6 +383,8 @@ CHEAP: dict[str, Callable[[SqliteHistory], object]] = {
     "named": lambda history: history.findings.named("a.example.net"),
     "with_status": lambda history: history.findings.with_status({Status.HELD, Status.CANDIDATE}),
     "with_status of a watch": lambda history: history.findings.with_status({Status.CANDIDATE}, "jar-callbacks"),
+    "recent": lambda history: history.findings.recent({Status.HELD, Status.CANDIDATE}, 5),
+    "active": lambda history: history.findings.active(),
     "expiring": lambda history: history.findings.expiring("jar-callbacks", NOW),
     "apply": lambda history: keep(history, finding("b.example.net")),
     "decisions": lambda history: history.findings.decisions("a.example.net"),
@@ -361,6 +396,8 @@ CHEAP: dict[str, Callable[[SqliteHistory], object]] = {
     "latest_outcomes": lambda history: history.runs.latest_outcomes(),
     "runs.begin": begin_and_end,
     "by_token": lambda history: history.partners.by_token("00"),
+    "quotas.get": lambda history: history.quotas.get(QUOTA.id),
+    "quotas.keep": spend,
     "note": lambda history: history.note("key"),
 }
 
@@ -372,6 +409,7 @@ def filled(history: SqliteHistory) -> SqliteHistory:
     add(history, stix(1), to=OTHER)
     keep(history, finding("a.example.net"), published())
     with history.transaction():
+        history.quotas.keep(QUOTA)
         history.facts.store("circl", [observation()], NOW)
         history.facts.sight("zeek", [sighting()])
         run = history.runs.begin("poll/circl", NOW, NOW)
@@ -433,4 +471,4 @@ def test_known_observations_change_nothing_but_times(history: SqliteHistory) -> 
     assert history._engine.rows("SELECT count(*) FROM evidence") == [(1,)]
     assert history._engine.rows("SELECT name FROM domain") == [("example.net",)]
     (evidence,) = history.facts.evidence("k3xq.example.net")
-    assert dataclasses.astuple(evidence)[-2:] == (NOW, NOW + HOUR)
+    assert (evidence.seen_first, evidence.seen_last) == (NOW, NOW + HOUR)

@@ -8,7 +8,7 @@
     portable    the whole state as rows that any engine takes
     whole       the engine's families as one history
 
-and `runs`, `facts`, `findings`, `feed`, `access`: one class a family of tables, as the port has them.
+and `runs`, `facts`, `findings`, `feed`, `access`, `quotas`: one class a family of tables, as the port has them.
 """
 
 from feedsvc.history.sqlite.whole import SqliteHistory, open_sqlite

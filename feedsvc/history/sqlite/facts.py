@@ -13,8 +13,8 @@ from operator import itemgetter
 
 from feedsvc.history.port import NameFacts
 from feedsvc.history.sqlite.engine import Engine, Row
-from feedsvc.history.sqlite.values import array, micros, moment, second_or_none
-from feedsvc.model import Cursor, Evidence, Observation, Refused, Sighting
+from feedsvc.history.sqlite.values import array, micros, moment, second_or_none, tlp
+from feedsvc.model import Cursor, Evidence, Observation, Refused, Sighting, Tlp
 from feedsvc.names import registered_domain
 
 _MOVE = """
@@ -35,8 +35,8 @@ _ADD_BASELINE = """
 # Two-argument min and max are null when one side is, hence the crossing.
 _STORE = """
     INSERT INTO evidence (rdata, rrname, rrtype, source, time_first, time_last, zone_time_first, zone_time_last, count,
-                          seen_first, seen_last)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                          seen_first, seen_last, tlp, chain, sensor_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (rdata, rrname, rrtype, source) DO UPDATE SET
         time_first = min(coalesce(time_first, excluded.time_first), coalesce(excluded.time_first, time_first)),
         time_last = max(coalesce(time_last, excluded.time_last), coalesce(excluded.time_last, time_last)),
@@ -46,7 +46,8 @@ _STORE = """
             max(coalesce(zone_time_last, excluded.zone_time_last), coalesce(excluded.zone_time_last, zone_time_last)),
         count = max(coalesce(count, excluded.count), coalesce(excluded.count, count)),
         seen_first = min(seen_first, excluded.seen_first),
-        seen_last = max(seen_last, excluded.seen_last)
+        seen_last = max(seen_last, excluded.seen_last),
+        tlp = excluded.tlp, chain = excluded.chain, sensor_id = excluded.sensor_id
 """
 
 _NAME_FACTS = """
@@ -76,10 +77,13 @@ _EVIDENCE = """
     SELECT rrname, rrtype, rdata, source,
            min(coalesce(time_first, zone_time_first), coalesce(zone_time_first, time_first)) AS first,
            max(coalesce(time_last, zone_time_last), coalesce(zone_time_last, time_last)),
-           count, seen_first, seen_last
+           count, seen_first, seen_last, tlp, chain, sensor_id
     FROM evidence WHERE rrname = ?
     ORDER BY coalesce(1000000 * first, seen_first), rrtype, rdata, source
 """
+
+
+_RANKS = {level: level.rank for level in Tlp}  # a batch has thousands of rows
 
 
 class Facts:
@@ -180,11 +184,14 @@ def _evidence_row(source: str, one: Observation, at: int) -> Row:
         one.count,
         at,
         at,
+        _RANKS[one.tlp],
+        " ".join(one.chain),
+        one.sensor_id,
     )
 
 
 def _evidence(row: Row) -> Evidence:
-    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last = row
+    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last, rank, chain, sensor_id = row
     return Evidence(
         rrname=rrname,
         rrtype=rrtype,
@@ -195,4 +202,7 @@ def _evidence(row: Row) -> Evidence:
         count=count,
         seen_first=moment(seen_first),
         seen_last=moment(seen_last),
+        tlp=tlp(rank),
+        chain=tuple(chain.split()),
+        sensor_id=sensor_id,
     )

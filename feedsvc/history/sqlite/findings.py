@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection as AnyOf
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 
@@ -44,6 +45,20 @@ _DECIDE = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+_NEWEST = "INDEXED BY finding_newest WHERE status = ? ORDER BY first_seen DESC, watch, name LIMIT ?"
+
+# From one netblock to the next by the index: not even those of one netblock are walked through.
+_ACTIVE = """
+    WITH RECURSIVE found(netblock) AS (
+        SELECT min(netblock) FROM finding
+        UNION ALL
+        SELECT (SELECT min(finding.netblock) FROM finding WHERE finding.netblock > found.netblock)
+        FROM found WHERE found.netblock IS NOT NULL
+    )
+    SELECT netblock, (SELECT max(last_seen) FROM finding WHERE finding.netblock = found.netblock)
+    FROM found WHERE netblock IS NOT NULL
+"""
+
 _EVERY_WATCH = "*"
 
 _LISTED = """
@@ -76,6 +91,16 @@ class Findings:
         of_watch = "" if watch is None else " AND watch = :watch"
         order = ' ORDER BY watch, "case", name'
         return self._load(chosen + of_watch + order, {"statuses": array(statuses), "watch": watch})
+
+    def recent(self, statuses: AnyOf[Status], limit: int) -> tuple[Finding, ...]:
+        """At most so many findings of these statuses, the newest first."""
+        # The index has the newest of one status at its front, not those of several: the few of each are put in order here.
+        of_each = (self._load(_NEWEST, [status, limit]) for status in sorted(statuses))
+        return tuple(heapq.merge(*of_each, key=_newest_first))[:limit]
+
+    def active(self) -> Mapping[str, datetime]:
+        """The latest evidence of the findings of each netblock."""
+        return {netblock: moment(at) for netblock, at in self._engine.rows(_ACTIVE)}
 
     def counts(self) -> Mapping[tuple[str, Status], int]:
         """How many findings each watch has in each status."""
@@ -137,6 +162,10 @@ class Findings:
 
     def _decided(self, where: str, parameters: Parameters) -> tuple[Decision, ...]:
         return tuple(_decision(row) for row in self._engine.rows(f"{_DECISION} {where}", parameters))
+
+
+def _newest_first(one: Finding) -> tuple[timedelta, str, str]:
+    return datetime.max.replace(tzinfo=UTC) - one.first_seen, one.watch, one.name
 
 
 def _strength(row: Row) -> tuple[int, bool, int, str]:

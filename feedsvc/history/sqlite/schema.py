@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x66656564  # "feed": tells our files from those of other programs
-SCHEMA = 1  # as `user_version`: the number of the last migration
+SCHEMA = 2  # as `user_version`: the number of the last migration
 
 MIGRATIONS = Migrations("feedsvc")
 
@@ -265,6 +265,53 @@ CREATE TABLE note (
 ) STRICT;
 """
 
+# The columns come last in their rows: to add them touches no row, however many there are.
+_EVIDENCE_OF_SCHEMA_2 = """
+ALTER TABLE evidence ADD COLUMN tlp INTEGER NOT NULL DEFAULT 0;  -- how far its source lets it be passed on
+
+ALTER TABLE evidence ADD COLUMN chain TEXT NOT NULL DEFAULT '';  -- CNAMEs, canonical names with spaces between them
+
+ALTER TABLE evidence ADD COLUMN sensor_id TEXT;  -- null when the source does not say
+"""
+
+_FINDINGS_OF_SCHEMA_2 = """
+CREATE INDEX finding_netblock ON finding (netblock, last_seen);  -- Findings.active
+
+CREATE INDEX finding_newest ON finding (status, first_seen DESC, watch, name);  -- Findings.recent
+"""
+
+_QUOTAS = """
+-- What was spent with each key of each provider; the key itself is nowhere.
+CREATE TABLE quota_account (
+    id TEXT PRIMARY KEY,
+    closed_until INTEGER,  -- null: nothing ever closed it
+    closed_why TEXT NOT NULL,
+    refused_at INTEGER,  -- null before the provider first said that a quota is spent
+    learnt_at INTEGER  -- null before the provider first told its quotas
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quota_span (
+    account TEXT NOT NULL REFERENCES quota_account,
+    span TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    "limit" INTEGER,  -- these three: null when the provider did not say it
+    "left" INTEGER,
+    resets_at INTEGER,
+    before INTEGER NOT NULL,  -- calls of the span before this one
+    length INTEGER NOT NULL,  -- of a burst, in microseconds; 0 when the provider did not say it
+    PRIMARY KEY (account, span)
+) STRICT, WITHOUT ROWID;
+
+-- Calls that a burst still counts, and the last ones in any case: few rows, of minutes.
+CREATE TABLE quota_call (
+    account TEXT NOT NULL REFERENCES quota_account,
+    at INTEGER NOT NULL,
+    calls INTEGER NOT NULL,  -- made at this very moment
+    PRIMARY KEY (account, at)
+) STRICT, WITHOUT ROWID;
+"""
+
 
 @MIGRATIONS(name="1")
 def _make_everything(db: Database) -> None:
@@ -272,3 +319,10 @@ def _make_everything(db: Database) -> None:
         db.executescript(family)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("PRAGMA user_version = 1")
+
+
+@MIGRATIONS(name="2")
+def _keep_quotas_and_whence_evidence_came(db: Database) -> None:
+    for family in (_EVIDENCE_OF_SCHEMA_2, _FINDINGS_OF_SCHEMA_2, _QUOTAS):
+        db.executescript(family)
+    db.execute("PRAGMA user_version = 2")

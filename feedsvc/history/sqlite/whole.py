@@ -14,6 +14,7 @@ from feedsvc.history.sqlite.facts import Facts
 from feedsvc.history.sqlite.feed import Feed
 from feedsvc.history.sqlite.findings import Findings
 from feedsvc.history.sqlite.opening import open_engine
+from feedsvc.history.sqlite.quotas import Quotas
 from feedsvc.history.sqlite.runs import Runs
 
 
@@ -28,6 +29,7 @@ class SqliteHistory:
         self.feed = Feed(engine)
         self.partners = Partners(engine)
         self.exports = Exports(engine)
+        self.quotas = Quotas(engine)
 
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction."""
