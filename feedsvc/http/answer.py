@@ -39,7 +39,7 @@ class Answer:
     """A body under way. Read it once, by `lines` or by `read`.
 
     Attributes:
-        status: 200 or 204.
+        status: 200 or 204, or 201 to a POST.
         headers: their names in lower case.
     """
 

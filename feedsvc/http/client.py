@@ -147,7 +147,7 @@ class Client:
             attempts: in place of those of the limits.
 
         Raises:
-            HttpError: no connection, no answer, or another status than 200 and 204.
+            HttpError: no connection, no answer, or another status than 200 and 204, or than 201 for a POST.
             UsageError: the URL is none.
         """
         limits = replace(
@@ -185,7 +185,7 @@ class Client:
         request = self._request(question, due)
         for _ in range(question.limits.redirects + 1):
             opened = self._send(request, question, due)
-            if opened.answer.status in (200, 204):
+            if _is_answer(opened.answer.status, request.method):
                 return opened
             with contextlib.closing(opened):
                 request = self._elsewhere(request, opened, question)
@@ -261,6 +261,11 @@ def _target(url: str, params: Mapping[str, str] | None) -> httpx.URL:
     if target.scheme not in ("http", "https") or not target.host or target.userinfo or (target.port or 0) > 65535:
         raise UsageError("a URL must begin with http:// or https://, name a host, and hold no credentials")
     return target
+
+
+def _is_answer(status: int, method: str) -> bool:
+    """Whether a status says that the body is what was asked for: some say 201 when a login has brought a token."""
+    return status in (200, 204) or (status == 201 and method == "POST")  # RFC 9110 §15.3.2
 
 
 def _worth_another(err: Exception, max_wait: float) -> bool | float:

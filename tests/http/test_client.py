@@ -48,6 +48,15 @@ def test_cookies_are_not_kept(client: Client, server: Scripted) -> None:
     assert "cookie" not in server.calls[1].headers
 
 
+def test_201_is_an_answer_to_a_post_and_to_nothing_else(client: Client, server: Scripted) -> None:
+    server.pages["/login"] = Reply(201, body=[b"token"])
+    with client.ask(Request(f"{server.url}/login", body=b"{}")) as answer:
+        assert answer.read() == b"token"
+    assert fails(client, f"{server.url}/login").status == 201
+    server.pages["/login"] = Reply(202, body=[b"later"])
+    assert fails(client, f"{server.url}/login", body=b"{}").status == 202
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_fault_is_asked_again_and_may_pass(client: Client, server: Scripted, status: int) -> None:
     server.pages["/x"] = OK
