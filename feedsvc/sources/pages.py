@@ -1,0 +1,86 @@
+"""Answers that come in pages, over rows that change meanwhile: where the next page is, and when the pages are a whole. Pure.
+
+Each page is a call of its own, perhaps an hour and a restart after the one before it, so what must be known of the earlier
+pages stands in the text that asks for the next one. A page tells how many rows the whole answer has. When a later page tells
+another number, rows have come or gone in between, and others may have slipped over the border of two pages unseen: the
+answer is begun anew, so many times and no more. It is whole when as many rows came as it was said to have.
+
+That proves what counting can prove. A row that moves without changing the number, from a page not yet read to one that was,
+is missed by this answer; it is in the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from feedsvc.model import End
+from feedsvc.sources.endings import COMPLETE, broken
+
+BEGINNINGS = 3
+"""How often an answer is begun before it counts as one that cannot be read whole."""
+
+_MOST = 10**15  # rows of an answer; more is no number of rows
+_TEXT = re.compile(r"([1-9][0-9]{0,8})-([0-9]{1,15})-([0-9]{1,15})?-([1-9])-([01])")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which page of an answer, and what the pages before it said.
+
+    Attributes:
+        number: of the page, from 1.
+        rows: how many came before it.
+        told: how many there are, as the first page said; None on the first page.
+        beginning: how often the answer was begun, this time included.
+        lacking: whether a page before said that rows are missing from the answer.
+    """
+
+    number: int = 1
+    rows: int = 0
+    told: int | None = None
+    beginning: int = 1
+    lacking: bool = False
+
+    def __str__(self) -> str:
+        """As a `Reply` may carry it: `2-100-157-1-0`."""
+        told = "" if self.told is None else str(self.told)
+        return f"{self.number}-{self.rows}-{told}-{self.beginning}-{int(self.lacking)}"
+
+
+def place(text: str) -> Place:
+    """The place that a text stands for; the first page for one that stands for none."""
+    read = _TEXT.fullmatch(text)
+    if read is None:
+        return Place()
+    number, rows, told, beginning, lacking = read.groups()
+    return Place(int(number), int(rows), None if told is None else int(told), int(beginning), lacking == "1")
+
+
+def number_of_rows(value: object) -> int | None:
+    """How many rows an answer is said to have; None when that is no such number."""
+    return value if type(value) is int and 0 <= value < _MOST else None  # which `True` is not
+
+
+def following(here: Place, rows: int, told: int) -> Place | End:
+    """What comes after a page: the next one, the first one again, or the end of the answer.
+
+    Args:
+        here: the page that was read; `lacking` as it is after it.
+        rows: that it brought.
+        told: how many rows it says the whole answer has.
+    """
+    if here.told not in (None, told):
+        return _begun_anew(here)
+    came = here.rows + rows
+    if came >= told:
+        return COMPLETE
+    if rows == 0:
+        return broken(f"its pages ended after {came:,} of {told:,} rows", came, trouble=False)
+    return Place(here.number + 1, came, told, here.beginning, here.lacking)
+
+
+def _begun_anew(here: Place) -> Place | End:
+    if here.beginning < BEGINNINGS:
+        return Place(beginning=here.beginning + 1)
+    return broken(f"its rows changed while its pages were read, {BEGINNINGS} times over", here.rows, trouble=False)
