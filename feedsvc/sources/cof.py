@@ -1,9 +1,9 @@
 """Rows of the Passive DNS Common Output Format (draft-dulaunoy-dnsop-passive-dns-cof-13 §3) as observations.
 
 Real servers bend the format: numbers as texts or fractions, types as numbers or in lower case, `rdata` as one text or as an
-array, name and address in each other's place. All of that is understood row by row. What is not understood, or is not about
-the question, is counted by its reason with one sample each: no row is lost without being counted. Names that decode are kept
-however odd they are; `names.publishable` judges them later.
+array or called `rrdata`, name and address in each other's place. All of that is understood row by row. What is not
+understood, or is not about the question, is counted by its reason with one sample each: no row is lost without being
+counted. Names that decode are kept however odd they are; `names.publishable` judges them later.
 
 Nothing here asks anybody or reads a clock.
 """
@@ -20,7 +20,7 @@ import msgspec
 from feedsvc.errors import NameRefused, SourceError
 from feedsvc.http import shown
 from feedsvc.model import Batch, End, Observation, Refused, Tlp
-from feedsvc.names import Netblock, parse_address, parse_name
+from feedsvc.names import Netblock, NetblockMap, parse_address, parse_name
 from feedsvc.sources.endings import COMPLETE, broken
 
 BATCH = 5_000
@@ -34,19 +34,20 @@ IN_FUTURE = "time in the future, taken as now"
 BACKWARDS = "time_first after time_last, taken the other way round"
 NO_TIME = "time that is no number of seconds, left out"
 
-_TYPES = {"A", "AAAA", "1", "28", "TYPE1", "TYPE28"}  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
+ADDRESS_TYPES = frozenset({"A", "AAAA", "1", "28", "TYPE1", "TYPE28"})  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
 _LARGEST = 2**63 - 1  # what a database holds
 _LONGEST_ADDRESS = 64  # characters; with all its zeros and an IPv4 tail an IPv6 address has 45
 _REMEMBERED = 10_000  # addresses of which the reading is kept
 _REASONS = 50  # why names were refused, told apart; a hostile answer may invent a new reason for each row
 
 
-class _Row(msgspec.Struct):
+class Row(msgspec.Struct):
     """One row before any of it is believed. A row has no other fields that matter here."""
 
     rrname: Any = None
     rrtype: Any = None
     rdata: Any = None
+    rrdata: Any = None  # as Robtex calls it
     time_first: Any = None
     time_last: Any = None
     zone_time_first: Any = None
@@ -84,7 +85,7 @@ class _Place(NamedTuple):
     inside: bool
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """A row that cannot be used; the text is the reason."""
 
 
@@ -97,12 +98,12 @@ class Rows:
     """
 
     def __init__(
-        self, netblock: Netblock, now: datetime, show: Callable[[bytes], str] = shown, tlp: Tlp = Tlp.CLEAR
+        self, netblock: Netblock | NetblockMap, now: datetime, show: Callable[[bytes], str] = shown, tlp: Tlp = Tlp.CLEAR
     ) -> None:
         """Begin.
 
         Args:
-            netblock: addresses outside it were not asked for.
+            netblock: addresses outside it, or outside all of them, were not asked for.
             now: no observation is later.
             show: how a sample may be shown; that of an `http.Answer` stars the secrets it was asked with.
             tlp: how far the rows may be passed on, when they do not say so themselves.
@@ -113,7 +114,7 @@ class Rows:
         self._now = math.ceil(now.timestamp())
         self._show = show
         self._tlp = tlp
-        self._decoder = msgspec.json.Decoder(_Row)
+        self._decoder = msgspec.json.Decoder(Row)
         self._places: dict[str, _Place | None] = {}
         self._observations: list[Observation] = []
         self._refused: dict[str, Refused] = {}
@@ -154,7 +155,7 @@ class Rows:
                 self.refuse(NOT_JSON, row)
             else:
                 self._read(decoded, row)
-        except _Unfit as err:
+        except Unfit as err:
             self.refuse(str(err), row)
         return decoded is not None
 
@@ -172,15 +173,19 @@ class Rows:
         self._observations, self._refused, self._gathered = [], {}, 0
         return batch
 
-    def end(self) -> End:
-        """What the rows alone say about the end of an answer that `read` saw whole."""
+    def end(self, form: str = "COF") -> End:
+        """What the rows alone say about the end of an answer that was read whole.
+
+        Args:
+            form: what the rows should have been, for the message.
+        """
         if self._torn:
             return broken("the answer ends in the middle of a row", self.understood)
         if self.seen and not self.understood:
-            return broken(f"none of the {self.seen:,} rows of the answer is COF: is the URL right?", 0)
+            return broken(f"none of the {self.seen:,} rows of the answer is {form}: is the URL right?", 0)
         return COMPLETE
 
-    def _decode(self, row: bytes) -> _Row | None:
+    def _decode(self, row: bytes) -> Row | None:
         try:
             return self._decoder.decode(row)
         except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors
@@ -196,20 +201,31 @@ class Rows:
         self._gathered += 1
         try:
             self._say(said, sample)
-        except _Unfit as err:
+        except Unfit as err:
             self.refuse(str(err), sample)
 
-    def _read(self, row: _Row, line: bytes) -> None:
-        name, rdata = _shape(row)
-        if str(row.rrtype).upper() not in _TYPES:
+    def leave_out(self, reason: str, sample: bytes, *, understood: bool) -> None:
+        """Count one row of a provider that does not speak COF and that is not taken.
+
+        Args:
+            understood: whether it has the form of a row, and is merely of no use here.
+        """
+        self.seen += 1
+        self.understood += understood
+        self._gathered += 1
+        self.refuse(reason, sample)
+
+    def _read(self, row: Row, line: bytes) -> None:
+        name, rdata = shape(row)
+        if str(row.rrtype).upper() not in ADDRESS_TYPES:
             self.understood += 1
-            raise _Unfit(OTHER_TYPE)
+            raise Unfit(OTHER_TYPE)
         first, last, zone_first, zone_last = row.time_first, row.time_last, row.zone_time_first, row.zone_time_last
         self._say(Said(name, rdata, first, last, zone_first, zone_last, row.count, row.sensor_id), line)
 
     def _say(self, said: Said, line: bytes) -> None:
         if not isinstance(said.rrname, str):
-            raise _Unfit("no rrname")
+            raise Unfit("no rrname")
         self.understood += 1
         pairs = dict.fromkeys(self._pairs(said.rrname, said.rdata, line))
         if not pairs:
@@ -233,7 +249,7 @@ class Rows:
                 yield parse_name(owner), place
             except NameRefused as err:
                 self.refuse(self._why_no_name(err), line)
-            except _Unfit as err:
+            except Unfit as err:
                 self.refuse(str(err), line)
 
     def _why_no_name(self, err: NameRefused) -> str:
@@ -246,14 +262,14 @@ class Rows:
     def _oriented(self, name: str, value: object) -> tuple[str, _Place]:
         """Name and address, whichever side the address is on: CIRCL's own example has them in each other's place."""
         if not isinstance(value, str):
-            raise _Unfit("rdata that is no text")
+            raise Unfit("rdata that is no text")
         owner, place = name, self._place(value)
         if place is None:
             owner, place = value, self._place(name)
         if place is None:
-            raise _Unfit("no address on either side")
+            raise Unfit("no address on either side")
         if not place.inside:
-            raise _Unfit(OUTSIDE)
+            raise Unfit(OUTSIDE)
         return owner, place
 
     def _place(self, text: str) -> _Place | None:
@@ -296,17 +312,18 @@ class Rows:
         return moment
 
 
-def _shape(row: _Row) -> tuple[str, list[Any]]:
+def shape(row: Row) -> tuple[str, list[Any]]:
     """Name and values of a row that is COF at all."""
     if not isinstance(row.rrname, str):
-        raise _Unfit("no rrname")
+        raise Unfit("no rrname")
     if not isinstance(row.rrtype, str | int) or isinstance(row.rrtype, bool):
-        raise _Unfit("no rrtype")
-    if isinstance(row.rdata, str):
-        return row.rrname, [row.rdata]
-    if not isinstance(row.rdata, list) or not row.rdata:
-        raise _Unfit("no rdata")
-    return row.rrname, row.rdata
+        raise Unfit("no rrtype")
+    rdata = row.rrdata if row.rdata is None else row.rdata
+    if isinstance(rdata, str):
+        return row.rrname, [rdata]
+    if not isinstance(rdata, list) or not rdata:
+        raise Unfit("no rdata")
+    return row.rrname, rdata
 
 
 def _whole(value: object) -> int | None:
