@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ class ProviderStandin(Standin):
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+parsed = functools.lru_cache(maxsize=1 << 16)(ipaddress.ip_address)
+"""An address out of a text; the same few texts are read for every call."""
+
 
 def span(netblock: str) -> tuple[Address, Address]:
     """First and last address of `a`, `a/n` or `a-b`; ValueError for anything else."""
@@ -88,5 +92,5 @@ def span(netblock: str) -> tuple[Address, Address]:
 
 
 def _inside(address: str, first: Address, last: Address) -> bool:
-    here = ipaddress.ip_address(address)
+    here: Address = parsed(address)
     return here.version == first.version and int(first) <= int(here) <= int(last)

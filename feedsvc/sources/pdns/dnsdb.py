@@ -3,22 +3,34 @@
 Asks `GET {url}/lookup/rdata/ip/{netblock}` with the key of `api_key_env` in `X-API-Key`. `url` is only needed for another
 server than DomainTools' own; `/dnsdb/v2` is put behind it when it has no path.
 
-    Netblocks           yes, as one question: prefixes and ranges, IPv4 and IPv6; a /24 costs one question of the quota
-    Time filter         yes: `time_last_after`, from the last complete answer less the overlap, one day unless set
-    First / last seen   both, in seconds, by sensors, by zone files or by both; a count
-    Cap                 the key's own (`limit` can only lower it), shown as `limited`: the netblock is then asked in halves,
-                        down to single addresses, each of which costs a question; `max_calls` ends that
+    Netblocks           yes, as one question: prefixes and ranges, IPv4 and IPv6
+    Time filter         yes, both ends of `time_last`: from the last complete answer less the overlap, one day unless set
+    First / last seen   both, in seconds, by sensors, by zone files or by both, and kept apart; a count
+    Cap                 the key's own (`limit` can only lower it), shown as `limited`: the netblock is then asked in halves
+                        down to single addresses, and these in halves of the time; `max_calls` ends that till the next poll
+    Cost of a /24       a /24 costs one question, and more where answers are `limited`
+    Names in front      yes: the CNAMEs that point at a name, by one question each
+    Passing on          your contract decides; `green` unless you set `tlp` (`amber` keeps it in your organisation and its
+                        clients)
     Not found           200 without rows; 404 is a wrong URL
+    Quotas              a day's (anew at 00:00 UTC), a block that was bought and expires, or none; and a burst. The key's
+                        own are read from every answer and from `/rate_limit`, which costs nothing. 503 says that the key
+                        has too many connections at once, and costs nothing either: fewer are made then. 401 "Quota is
+                        expired" speaks of the block, and is not taken for a bad key
 
 An answer is framed by SAF, the Streaming API Framing protocol (docs.dnsdb.info/dnsdb-saf-protocol): it is complete only
-when its last line says `succeeded`. Quotas are by day (reset 00:00 UTC), by block (expire) and by burst; 503 means too many
-connections at once and costs none.
+when its last line says `succeeded`. `offset` is not used: the vendor says that it may miss rows.
+
+Not verified: how a 429 tells a spent burst from a spent day. It is a burst when it says so, or when calls are left of the
+day; it is the day or the block when none is left, or when nothing is said. Whether a time fence holds its own second is not
+documented (the vendor's `dnstable` counts it in, its manual says "after" and "before"): each is set a second wider.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -29,31 +41,37 @@ from pydantic import Field
 
 from feedsvc.clock import Clock, from_epoch
 from feedsvc.config import SourceSettings
-from feedsvc.errors import SourceError
-from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request, stay_until
-from feedsvc.model import Batch, End, Outcome, Tlp
+from feedsvc.http import Answer, Credentials, HttpError, Request, stay_until
+from feedsvc.model import Batch, End, Learnt, Span, Tlp
 from feedsvc.names import Netblock
 from feedsvc.sources import access
+from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.endings import after_fault, broken
-from feedsvc.sources.port import Provider, Question, Reply, Traits
+from feedsvc.sources.endings import after_fault
+from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
+from feedsvc.sources.saf import Saf
 
 SERVER = "https://api.dnsdb.info"
 PATH = "/dnsdb/v2"
 EARLIEST = datetime(2010, 6, 1, tzinfo=UTC)
 """When its sensors began to collect."""
 
-NOT_SAF = "not a line of SAF"
+MOST_ALIASES = 10_000
+"""Names in front of one name that are asked for; what more point at is a host of others."""
 
-_KEEPALIVE = re.compile(rb"\s*\{\s*\}\s*")
-_TERMINATORS = frozenset({"succeeded", "limited", "failed"})
 _HINTS: Mapping[int, str] = {
-    401: "DNSDB says so of a key that is not for API version 2, and of one whose block quota has expired",
+    401: "DNSDB says so of a key that is not for API version 2",
     403: "DNSDB says so of a key that is unknown, and of an address that may not use it",
     404: "that is a wrong URL, not an empty answer: give the server alone, or a path that ends in /dnsdb/v2",
-    429: "DNSDB says so when the key's daily, block or burst quota is spent",
     503: "DNSDB says so when a key has too many connections at once; no quota is spent",
 }
+_SPENT: Mapping[Span, str] = {
+    "burst": "too many questions in the key's burst window",
+    "day": "the key's questions of the day are spent",
+    "block": "the key's block of questions is used up: it needs another one",
+}
+_LARGEST = 2**63 - 1  # what a database holds
+_LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
         concurrency=options.concurrency,
         max_calls=options.max_calls,
         tlp=access.tlp(settings, Tlp.GREEN),
+        fronts=True,
     )
     return _Dnsdb(base, access.key(settings, "X-API-Key"), options, now, traits)
 
@@ -106,47 +125,66 @@ class _Dnsdb(Provider):
     traits: Traits
 
     def request(self, question: Question) -> Request:
-        params = {"limit": str(self.options.limit), "aggr": "t" if self.options.aggr else "f", "swclient": "feedsvc"}
-        if question.since is not None:
-            params["time_last_after"] = str(int(question.since.timestamp()))
-        if question.until is not None:
-            # A second more than asked for: whether its fence holds the moment itself is not said.
-            params["time_last_before"] = str(int(question.until.timestamp()) + 1)
+        params = {"limit": str(self.options.limit), "aggr": "t" if self.options.aggr else "f", **_fences(question)}
+        return self._lookup(f"ip/{_value(question.netblock)}", params)
+
+    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
+        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        return (yield from Saf(rows, answer.shown).read(answer.lines()))
+
+    def front_request(self, front: Front) -> Request:
+        return self._lookup(f"name/{quote(front.name, safe='')}/CNAME", {"limit": str(MOST_ALIASES), "aggr": "t"})
+
+    def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
+        rows = Aliases(front, self.now(), answer.shown, self.traits.tlp)
+        return (yield from Saf(rows, answer.shown).read(answer.lines()))
+
+    def refused(self, err: HttpError, question: Question) -> Reply | None:
+        del question
+        end = after_fault(err, 0)
+        if err.status == 401 and b"expired" in err.body.lower():
+            return Reply(_expired(self.base, end), over="block")
+        if err.status == 429:
+            return _spent(end, err, self.now())
+        hint = _HINTS.get(err.status or 0)
+        if hint is None:
+            return None
+        return Reply(replace(end, reason=f"{end.reason}; {hint}"), crowded=err.status == 503)
+
+    def quotas(self, headers: Mapping[str, str], now: datetime) -> Sequence[Learnt]:
+        del now
+        return _main_quota(*(headers.get(f"x-ratelimit-{part}") for part in ("limit", "remaining", "reset", "expires")))
+
+    def quota_request(self) -> Request:
         return Request(
-            f"{self.base}/lookup/rdata/ip/{_value(question.netblock)}",
-            params=params,
+            f"{self.base}/rate_limit",
+            params={"swclient": "feedsvc"},
+            headers={"Accept": "application/json"},
+            credentials=self.credentials,
+            deadline=self.options.deadline,
+            max_bytes=65_536,
+        )
+
+    def read_quota(self, body: bytes, now: datetime) -> Sequence[Learnt]:
+        del now
+        try:
+            rate = msgspec.json.decode(body, type=_Told).rate
+        except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors
+            return ()
+        return (*_main_quota(rate.limit, rate.remaining, rate.reset, rate.expires), *_burst(rate))
+
+    def _lookup(self, path: str, params: Mapping[str, str]) -> Request:
+        return Request(
+            f"{self.base}/lookup/rdata/{path}",
+            params={**params, "swclient": "feedsvc"},
             headers={"Accept": "application/x-ndjson"},
             credentials=self.credentials,
             deadline=self.options.deadline,
             max_bytes=self.options.max_bytes,
         )
 
-    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        saf = _Saf(rows, answer.shown)
-        try:
-            yield from saf.read(answer.lines())
-        except SourceError:
-            yield rows.batch()
-            if saf.ended:
-                return saf.reply()
-            raise
-        yield rows.batch()
-        return saf.reply()
 
-    def refused(self, err: HttpError, question: Question) -> Reply | None:
-        del question
-        end = after_fault(err, 0)
-        if isinstance(err, AnswerTooBig):
-            return Reply(replace(end, outcome=Outcome.PARTIAL), limited=True)
-        hint = _HINTS.get(err.status or 0)
-        if hint is None:
-            return None
-        end = replace(end, reason=f"{end.reason}; {hint}", retry_after=_stay(err, self.now()))
-        return Reply(end, over="day" if err.status == 429 else None, crowded=err.status == 503)
-
-
-_FULL = End(Outcome.PARTIAL, "has more names than the key may fetch at once")
+# -- questions ----------------------------------------------------------------------------------------------------------
 
 
 def _value(piece: Netblock) -> str:
@@ -155,80 +193,85 @@ def _value(piece: Netblock) -> str:
     return quote(text.replace("/", ","), safe=",-")
 
 
-def _stay(err: SourceError, now: datetime) -> float | None:
-    """How long to stay away; a spent quota says so by the moment at which it begins anew, or `n/a`."""
-    reset = err.headers.get("x-ratelimit-reset", "") if isinstance(err, HttpError) and err.status == 429 else ""
-    if err.retry_after is not None or not re.fullmatch(r"[0-9]{1,10}", reset):
-        return err.retry_after
-    return stay_until(from_epoch(int(reset)), now)
+def _fences(question: Question) -> Mapping[str, str]:
+    """Both ends of the window on `time_last`, each a second wider than asked for.
+
+    Never 0 or less: 0 would be no fence, and a negative number is counted back from now.
+    """
+    fences = {}
+    if question.since is not None:
+        fences["time_last_after"] = str(max(math.floor(question.since.timestamp()) - 1, 1))
+    if question.until is not None:
+        fences["time_last_before"] = str(max(math.ceil(question.until.timestamp()), 1))
+    return fences
 
 
-class _Line(msgspec.Struct):
-    """One line of SAF, its row still to be read."""
-
-    cond: Any = None
-    msg: Any = None
-    obj: msgspec.Raw = msgspec.Raw()
+# -- quotas -------------------------------------------------------------------------------------------------------------
 
 
-class _Saf:
-    """The frame around one answer: takes the rows out, and knows whether the end was reached."""
+class _Rate(msgspec.Struct):
+    """What `/rate_limit` tells: numbers, `n/a`, `unlimited`, or nothing."""
 
-    def __init__(self, rows: Rows, show: Callable[[bytes | str], str]) -> None:
-        self._rows = rows
-        self._show = show
-        self._decoder = msgspec.json.Decoder(_Line)
-        self._cond = ""
-        self._msg = ""
-        self._fault = ""
+    limit: Any = None
+    remaining: Any = None
+    reset: Any = None
+    expires: Any = None
+    burst_size: Any = None
+    burst_window: Any = None
 
-    @property
-    def ended(self) -> bool:
-        """Whether the terminating line came."""
-        return self._cond != ""
 
-    def read(self, lines: Iterable[bytes]) -> Iterator[Batch]:
-        """Feed the rows of an answer and yield what is full; the rest is left in the rows."""
-        for line in lines:
-            if line.strip():
-                self._read(line)
-            if self._rows.full:
-                yield self._rows.batch()
+class _Told(msgspec.Struct):
+    rate: _Rate
 
-    def reply(self) -> Reply:
-        """How the answer ended."""
-        understood = self._rows.understood
-        if self._fault:
-            return Reply(broken(f"the answer breaks the protocol: {self._fault}", understood))
-        if not self.ended:
-            return Reply(broken("the answer was cut off: its last line (SAF) did not come", understood))
-        if self._cond == "failed":
-            return Reply(broken(f"the server could not finish: {self._msg or 'it does not say why'}", understood))
-        return Reply(_FULL, limited=True) if self._cond == "limited" else Reply(self._rows.end())
 
-    def _read(self, line: bytes) -> None:
-        frame = self._unframed(line)
-        if frame is None:
-            self._rows.refuse(NOT_SAF, line)
-            self._fault = self._fault or NOT_SAF
-            return
-        self._step(frame)
-        row = bytes(frame.obj)
-        if row not in (b"", b"null"):
-            self._rows.feed(row)
+def _main_quota(limit: object, left: object, reset: object, expires: object) -> tuple[Learnt, ...]:
+    """The quota of the day or of the block; one without numbers is unlimited."""
+    if limit is None and left is None:
+        return ()
+    resets_at, expires_at = _moment(reset), _moment(expires)
+    if resets_at is None and expires_at is not None:
+        return (Learnt("block", _number(limit), _number(left), expires_at),)
+    return (Learnt("day", _number(limit), _number(left), resets_at),)
 
-    def _unframed(self, line: bytes) -> _Line | None:
-        try:
-            frame = self._decoder.decode(line)
-        except (ValueError, RecursionError):  # as in Rows
-            return None
-        # An empty object keeps the connection alive; one that merely lacks all of SAF would be a row lost.
-        return frame if frame != _Line() or _KEEPALIVE.fullmatch(line) else None
 
-    def _step(self, frame: _Line) -> None:
-        if self.ended:
-            self._fault = self._fault or "it goes on after its last line"
-        elif isinstance(frame.cond, str) and frame.cond in _TERMINATORS:
-            self._cond, self._msg = frame.cond, self._show(str(frame.msg or ""))
-        elif frame.cond not in (None, "begin", "ongoing"):
-            self._fault = self._fault or f"unknown cond {self._show(str(frame.cond))}"
+def _burst(rate: _Rate) -> tuple[Learnt, ...]:
+    calls, seconds = _number(rate.burst_size), _number(rate.burst_window)
+    return (Learnt("burst", calls, seconds=float(seconds)),) if calls and seconds else ()
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value <= _LARGEST else None
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()) else None
+
+
+def _moment(value: object) -> datetime | None:
+    seconds = _number(value)
+    return None if seconds is None or seconds > _LAST_SECOND else from_epoch(seconds)
+
+
+def _expired(base: str, end: End) -> End:
+    reason = (
+        f"{urlsplit(base).netloc}: 401: the block of calls that was bought for the key has expired: it needs another one; "
+        "nothing is wrong with the key itself"
+    )
+    return replace(end, reason=reason)
+
+
+def _spent(end: End, err: HttpError, now: datetime) -> Reply:
+    """Which quota a 429 means, and until when it is spent."""
+    over = _over(err)
+    stay = err.retry_after
+    if stay is None and over == "day":
+        stay = stay_until(_moment(err.headers.get("x-ratelimit-reset")), now)
+    return Reply(replace(end, reason=f"{end.reason}; {_SPENT[over]}", retry_after=stay), over=over)
+
+
+def _over(err: HttpError) -> Span:
+    left = _number(err.headers.get("x-ratelimit-remaining"))
+    if left or b"burst" in err.body.lower():
+        return "burst"
+    if left is None and err.retry_after is not None:
+        return "burst"
+    expires, reset = _moment(err.headers.get("x-ratelimit-expires")), _moment(err.headers.get("x-ratelimit-reset"))
+    return "block" if expires is not None and reset is None else "day"
