@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from feedsvc.errors import UsageError
 
@@ -80,7 +80,7 @@ def basic(username: str, password: str, origin: str) -> Credentials:
 
 
 def _spellings(secret: str) -> set[str]:
-    return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], html.escape(secret)} - {""}
+    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], html.escape(secret)} - {""}
 
 
 def _starred(text: str, hidden: Sequence[str]) -> str:

@@ -22,13 +22,25 @@ def base_url(settings: SourceSettings, default: str = "") -> str:
     url = settings.url or default
     if not url:
         raise OptionFaults({"url": f"url: provider {settings.provider!r} has no usual place: say where it answers"})
+    return address("url", url)
+
+
+def address(key: str, url: str) -> str:
+    """A configured address, without a slash at its end.
+
+    Args:
+        key: under which it stands in the file.
+
+    Raises:
+        OptionFaults: it is none to put a path behind.
+    """
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable or parts.username is not None or parts.query or parts.fragment:
-        raise OptionFaults({"url": "url: give http:// or https://, a host, perhaps a path; no credentials, no query"})
+        raise OptionFaults({key: f"{key}: give http:// or https://, a host, perhaps a path; no credentials, no query"})
     return url.rstrip("/")
 
 
@@ -39,7 +51,7 @@ def key(settings: SourceSettings, header: str, prefix: str = "") -> Credentials:
         OptionFaults: there is none, or no header can carry it.
     """
     secret = _api_key(settings)
-    with _faults_of(_key_of(settings, "api_key")):
+    with _faults_of(key_of(settings, "api_key")):
         return api_key(header, secret.reveal(), secret.origin, prefix)
 
 
@@ -50,7 +62,7 @@ def query_parameter(settings: SourceSettings, parameter: str) -> Credentials:
         OptionFaults: there is none, or no query can carry it.
     """
     secret = _api_key(settings)
-    with _faults_of(_key_of(settings, "api_key")):
+    with _faults_of(key_of(settings, "api_key")):
         return query_key(parameter, secret.reveal(), secret.origin)
 
 
@@ -64,7 +76,7 @@ def _api_key(settings: SourceSettings) -> Secret:
     if secret is None:
         raise OptionFaults(
             {
-                _key_of(settings, "api_key"): (
+                key_of(settings, "api_key"): (
                     f"api_key: provider {settings.provider!r} needs one: set api_key_env or api_key_file"
                 )
             }
@@ -78,20 +90,30 @@ def login(settings: SourceSettings) -> Credentials | None:
     Raises:
         OptionFaults: one is given without the other, or HTTP Basic cannot carry them.
     """
+    pair = username_and_password(settings)
+    if pair is None:
+        return None
+    username, password = pair
+    with _faults_of(key_of(settings, "username")):
+        return basic(username.reveal(), password.reveal(), f"{username.origin} and {password.origin}")
+
+
+def username_and_password(settings: SourceSettings) -> tuple[Secret, Secret] | None:
+    """Both, as they are; None when neither is given.
+
+    Raises:
+        OptionFaults: one is given without the other.
+    """
     username, password = settings.secrets.get("username"), settings.secrets.get("password")
     if username is None and password is None:
         return None
     if username is None or password is None:
         given, lacking = ("password", "username") if username is None else ("username", "password")
-        raise OptionFaults(
-            {_key_of(settings, given): f"{given}: there is no {lacking}: set {lacking}_env or {lacking}_file"}
-        )
-    with _faults_of(_key_of(settings, "username")):
-        origin = f"{username.origin} and {password.origin}"
-        return basic(username.reveal(), password.reveal(), origin)
+        raise OptionFaults({key_of(settings, given): f"{given}: there is no {lacking}: set {lacking}_env or {lacking}_file"})
+    return username, password
 
 
-def _key_of(settings: SourceSettings, secret: str) -> str:
+def key_of(settings: SourceSettings, secret: str) -> str:
     """The key under which a secret stands in the file."""
     written = (f"{secret}_env", f"{secret}_file")
     return next((name for name in written if name in settings.place.keys), written[0])
