@@ -14,12 +14,13 @@ It GETs and POSTs, and knows no provider, no quota and no format beyond lines.
 from feedsvc.http.answer import Answer
 from feedsvc.http.client import Client
 from feedsvc.http.credentials import Credentials, api_key, basic, discreetly, query_key, shown
-from feedsvc.http.faults import AnswerTooBig, HttpError, LoginFailed, stay_until
+from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError, LoginFailed, stay_until
 from feedsvc.http.limits import Limits
 from feedsvc.http.request import Login, Request, Token
 
 __all__ = [
     "Answer",
+    "AnswerIsMarkup",
     "AnswerTooBig",
     "Client",
     "Credentials",

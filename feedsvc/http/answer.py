@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from feedsvc.http.credentials import shown
-from feedsvc.http.faults import AnswerTooBig, HttpError
+from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError
 from feedsvc.http.wire import WIRE_ERRORS, Due
 
 _STEP = 65_536  # bytes decompressed at a time, so that a gzip bomb costs no more than this at once
@@ -60,8 +60,8 @@ class Answer:
         """Lines as they come, each with its LF; only the last one of a body may lack it. HTML is no lines.
 
         Raises:
-            HttpError: the stream is cut, too slow, not decodable, or HTML; AnswerTooBig when it or a line is too big. All
-                complete lines that came before were yielded.
+            HttpError: the stream is cut, too slow, or not decodable; AnswerIsMarkup when it is HTML; AnswerTooBig when it or
+                a line is too big. All complete lines that came before were yielded.
         """
         rest = b""
         for chunk in self._no_markup(self._chunks()):
@@ -103,7 +103,7 @@ class Answer:
             if not begun and chunk.strip():
                 begun = True
                 if chunk.lstrip().startswith(_MARKUP):
-                    raise HttpError(f"{self._bounds.host}: answer is HTML, not NDJSON: is the URL right?")
+                    raise AnswerIsMarkup(f"{self._bounds.host}: answer is HTML, not NDJSON: is the URL right?")
             yield chunk
 
     def _chunks(self) -> Iterator[bytes]:

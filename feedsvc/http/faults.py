@@ -58,6 +58,10 @@ class HttpError(SourceError):
         return self.status in REFUSALS
 
 
+class AnswerIsMarkup(HttpError):
+    """The answer is HTML or XML where lines were expected: a page to sign in at, a page that refuses."""
+
+
 class AnswerTooBig(HttpError):
     """The answer went on past its limit; what came before it was good."""
 
