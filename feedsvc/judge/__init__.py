@@ -1,1 +1,1 @@
-"""What is new about a name, and what may be done with it: pure functions that take `now` and touch nothing."""
+"""What is new, what may be done with it, and what may be asked: pure functions that take `now` and touch nothing."""
