@@ -103,6 +103,7 @@ class Standin:
         class Listener(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 30
+            disable_nagle_algorithm = True  # or each answer waits 40 ms for the acknowledgement of its own header
 
             def setup(self) -> None:
                 super().setup()
