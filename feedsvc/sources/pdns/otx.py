@@ -1,0 +1,167 @@
+"""OTX, the Open Threat Exchange of LevelBlue (once AlienVault): passive DNS of single addresses.
+
+Asks `GET {url}/indicators/IPv4/{address}/passive_dns` (or `IPv6`) with the key of `api_key_env` in `X-OTX-API-KEY`. `url` is
+only needed for another server than `https://otx.alienvault.com`; `/api/v1` is put behind it when it has no path. A key is
+free. Without one OTX may answer as well, but has come to refuse that with 429: set a key.
+
+    Netblocks           no: each address is asked for, so a /24 costs 256 questions a poll and an IPv6 /64 is never asked
+    Time filter         no: every poll brings everything, and history knows what of it is new; `overlap` means nothing here
+    First / last seen   both, as texts in one of three forms: without a zone (taken as UTC), with one, or as RFC 1123 writes
+                        them; no count
+    Cap                 none that is documented, and no pages: a busy address is a large, slow answer, or a 504. One that is
+                        over `max_bytes` is not used, and its address not answered. An answer that counts more rows than it
+                        has, or speaks of a next page, is partial
+    Cost of a /24       256 questions
+    Passing on          OTX's terms of use decide: `green` unless `tlp` says otherwise
+    Not found           200 with an empty list
+    Quotas              `per_hour` is ours, to be a good guest. 429 is the end of a poll
+
+Rows about CNAME, PTR and other records, and those whose address is a word such as `NXDOMAIN`, come along: they are counted
+and left out. A row that does not say its type is taken by its address.
+
+Not verified: that there is no cap (what it might leave out without a word cannot be seen), how many questions an hour OTX
+allows, and that times without a zone are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import Field
+
+from feedsvc.clock import Clock
+from feedsvc.config import SourceSettings
+from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
+from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
+from feedsvc.sources import access, bodies, times
+from feedsvc.sources.cof import OTHER_TYPE, Rows, Said
+from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.port import Provider, Question, Reply, Traits
+
+SERVER = "https://otx.alienvault.com"
+PATH = "/api/v1"
+NOT_A_ROW = "not a row of passive DNS"
+
+_ADDRESSES = frozenset({"A", "AAAA"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of OTX.
+
+    Attributes:
+        per_hour: questions in an hour; 0 for as many as there are.
+        concurrency: addresses asked at once.
+        max_addresses: netblocks with more addresses are skipped.
+        deadline: seconds for the answer about one address; OTX is slow about busy ones.
+        max_bytes: of the answer about one address; a longer one is not used, and a row has some 350 bytes.
+    """
+
+    per_hour: Annotated[int, Field(ge=0)] = 1000
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    max_addresses: Annotated[int, Field(ge=1)] = 4096
+    deadline: Annotated[float, Field(gt=0)] = 120.0
+    max_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
+
+
+def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
+    """A provider with or without a key; see the folder's docstring.
+
+    Raises:
+        OptionFaults: a key that no header can carry, or a URL that is none.
+    """
+    base = access.base_url(settings, SERVER)
+    if urlsplit(base).path == "":
+        base += PATH
+    traits = Traits(
+        reach="address",
+        concurrency=options.concurrency,
+        max_addresses=options.max_addresses,
+        allowances=(Allowance("burst", options.per_hour, 3600.0),) if options.per_hour else (),
+        tlp=access.tlp(settings, Tlp.GREEN),
+    )
+    credentials = access.key(settings, "X-OTX-API-KEY") if "api_key" in settings.secrets else None
+    return _Otx(base, credentials, options, now, traits)
+
+
+class _Row(msgspec.Struct):
+    hostname: Any = None
+    address: Any = None
+    record_type: Any = None
+    first: Any = None
+    last: Any = None
+
+
+class _Body(msgspec.Struct):
+    passive_dns: list[msgspec.Raw]
+    count: Any = None
+    has_next: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Otx(Provider):
+    base: str
+    credentials: Credentials | None
+    options: Options
+    now: Clock
+    traits: Traits
+
+    def request(self, question: Question) -> Request:
+        address = next(question.netblock.addresses())
+        return Request(
+            f"{self.base}/indicators/IPv{address.version}/{address}/passive_dns",
+            headers={"Accept": "application/json"},
+            credentials=self.credentials,
+            deadline=self.options.deadline,
+            max_bytes=self.options.max_bytes,
+        )
+
+    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
+        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        body = bodies.whole(answer, _Body, "a list of passive DNS")
+        known = 0
+        for raw in body.passive_dns:
+            known += _take(raw, rows)
+            if rows.full:
+                yield rows.batch()
+        yield rows.batch()
+        if body.passive_dns and not known:
+            return Reply(broken(f"none of the {len(body.passive_dns):,} rows of the answer is one of passive DNS", 0))
+        return _reply(body)
+
+    def refused(self, err: HttpError, question: Question) -> Reply | None:
+        del question
+        end = after_fault(err, 0)
+        if isinstance(err, AnswerTooBig):
+            return Reply(replace(end, reason=f"{end.reason}: raise max_bytes if it is worth it", trouble=False))
+        if err.status == 429 and self.credentials is None:
+            return Reply(replace(end, reason=f"{end.reason}; there is no key: set api_key_env"), over="burst")
+        return None
+
+
+def _take(raw: msgspec.Raw, rows: Rows) -> bool:
+    """Take one row; whether it was one at all, whatever it is about."""
+    row, sample = bodies.one(raw, _Row), bytes(raw)
+    if row is None or not isinstance(row.hostname, str):
+        rows.refuse(NOT_A_ROW, sample)
+        return False
+    if isinstance(row.record_type, str) and row.record_type and row.record_type.upper() not in _ADDRESSES:
+        rows.refuse(OTHER_TYPE, sample)
+        return True
+    first, last = times.from_text(row.first), times.from_text(row.last)
+    rows.take(Said(row.hostname, [row.address], first, last), sample)
+    return True
+
+
+def _reply(body: _Body) -> Reply:
+    """Whether the list says of itself that it is not all."""
+    given, counted = len(body.passive_dns), bodies.number(body.count)
+    if counted is not None and counted > given:
+        return Reply(End(Outcome.PARTIAL, f"it counts {counted:,} rows and gives {given:,}"), limited=True)
+    if body.has_next is True:
+        return Reply(End(Outcome.PARTIAL, "it speaks of a next page, which nobody knows how to ask for"), limited=True)
+    return Reply(COMPLETE)
