@@ -141,7 +141,9 @@ class Asking:
             self._proven = True
         else:
             end = replace(reply.end, reason=f"{reply.end.reason}: {_FULL}") if reply.limited else reply.end
-            self._stuck.append((call, Part(call.about, end)))
+            # What an answer lacks, it lacks on its last page too: the next poll begins with the first one.
+            again = call if reply.end.trouble else replace(call, page="")
+            self._stuck.append((again, Part(call.about, end)))
 
     def _reached(self, batch: Batch) -> Batch:
         """The batch with the marks and the end of what is answered in full now, and with the plan of what is not."""

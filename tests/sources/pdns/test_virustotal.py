@@ -208,6 +208,18 @@ def test_pages_that_end_before_as_many_rows_came_as_counted_are_partial(
     assert not marked(heard)
 
 
+def test_an_address_that_lacks_rows_is_walked_through_anew_by_the_next_poll(http: Client, server: Server) -> None:
+    server.seen = [Seen(f"n{n:03}.example.net", ADDRESS) for n in range(198)]
+    server.reach = 157
+    first = poll(http, server)
+    server.seen += [Seen("k3xq.example.net", ADDRESS, last=1_750_000_000)]
+    second = poll(http, server, cursors=kept(first))
+    assert "k3xq.example.net" in second.names
+    assert second.end.outcome is Outcome.PARTIAL
+    server.reach = None
+    assert poll(http, server, cursors=kept(second)).end.outcome is Outcome.COMPLETE
+
+
 def test_rows_that_come_while_pages_are_turned_do_not_make_a_walk_partial(http: Client, server: Server) -> None:
     server.seen = MANY
 
