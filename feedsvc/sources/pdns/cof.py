@@ -4,20 +4,25 @@ Asks `GET {url}/query/{address}` and reads one JSON object a line (draft-dulauno
 address without `/query`. Access: `username_env` and `password_env` for HTTP Basic, or `api_key_env` for a key in the header
 that `header` names, or nothing.
 
-    Netblocks           no: each address is asked for, so a /24 costs 256 questions a poll and an IPv6 /64 is never asked
+    Netblocks           no: each address is asked for, and an IPv6 /64 is never asked
     Time filter         no: every poll brings everything, and history knows what of it is new; `overlap` means nothing here
     First / last seen   both, in seconds; a count where the server has one
     Cap                 the server's own, and mostly silent. What says in `x-dribble-errors` or `x-dribble-cursor` that there
                         is more than it gave is believed: that is partial. D4 leaves out names with 200 addresses and more,
                         and says nothing: that cannot be seen
-    Cost of a /24       256 questions
+    Cost of a /24       a /24 costs 256 questions a poll
+    Names in front      where `front_path` names the place: for D4 that is `fquery`
     Passing on          whatever you have agreed with whoever runs it: set `tlp`; `clear` otherwise
     Not found           200 with nothing; some servers say 404, see `not_found`
+    Quotas              none that are told; 429 ends the poll for as long as it says
 
 CIRCL's server has a provider of its own, `circl`; it is spoken to here as well, without its pages. It resolves what it is
 asked about unless told not to, which would warn whoever runs the name: the header `dribble-disable-active-query` that
 forbids it goes with every question. Rows about addresses outside the netblock, which D4 sends along, are counted and left
 out.
+
+Not verified: that any server but CIRCL's knows that header. Do not use this provider for a server that resolves what it is
+asked about and cannot be told not to.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -34,12 +40,13 @@ from feedsvc.config import SourceSettings
 from feedsvc.http import Answer, Credentials, HttpError, Request
 from feedsvc.model import Batch, Tlp
 from feedsvc.plugins import OptionFaults
-from feedsvc.sources import access
+from feedsvc.sources import access, dribble
+from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
 from feedsvc.sources.endings import COMPLETE, broken
-from feedsvc.sources.port import Provider, Question, Reply, Traits
+from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
-_HEADERS = {"Accept": "application/x-ndjson, application/json;q=0.9, */*;q=0.1", "dribble-disable-active-query": "1"}
+_HEADERS = {"Accept": "application/x-ndjson, application/json;q=0.9, */*;q=0.1", **dribble.QUIET}
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:: *([!-~]+))?")  # RFC 9110 §5.1, and perhaps an auth scheme
 
 
@@ -53,6 +60,8 @@ class Options:
         max_addresses: netblocks with more addresses are skipped.
         not_found: what 404 means: `empty`, no record; `fault`, a wrong URL; `auto`, no record if the server knew another
             address in the same poll, as a wrong URL is wrong for all.
+        front_path: what stands in place of `query` to ask which names point at a name, where the server knows; empty: it
+            does not.
         deadline: seconds for the answer about one address.
         max_bytes: of the answer about one address; more of it makes that address partial.
     """
@@ -61,6 +70,7 @@ class Options:
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     max_addresses: Annotated[int, Field(ge=1)] = 4096
     not_found: Literal["auto", "empty", "fault"] = "auto"
+    front_path: Literal["", "query", "fquery"] = ""
     deadline: Annotated[float, Field(gt=0)] = 30.0
     max_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
 
@@ -77,6 +87,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
         concurrency=options.concurrency,
         max_addresses=options.max_addresses,
         tlp=access.tlp(settings, Tlp.CLEAR),
+        fronts=options.front_path != "",
     )
     return _CofServer(base, _credentials(settings, options), options, now, traits)
 
@@ -102,23 +113,32 @@ class _CofServer(Provider):
     traits: Traits
 
     def request(self, question: Question) -> Request:
-        address = next(question.netblock.addresses())
+        return self._query("query", str(next(question.netblock.addresses())))
+
+    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
+        return self._reading(answer, Rows(question.netblock, self.now(), answer.shown, self.traits.tlp))
+
+    def front_request(self, front: Front) -> Request:
+        return self._query(self.options.front_path, front.name)
+
+    def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
+        return self._reading(answer, Aliases(front, self.now(), answer.shown, self.traits.tlp))
+
+    def _query(self, path: str, asked: str) -> Request:
         return Request(
-            f"{self.base}/query/{address}",
+            f"{self.base}/{path}/{quote(asked, safe=':')}",
             headers=_HEADERS,
             credentials=self.credentials,
             deadline=self.options.deadline,
             max_bytes=self.options.max_bytes,
         )
 
-    def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+    def _reading(self, answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
         yield from rows.read(answer.lines())
-        for header in ("x-dribble-errors", "x-dribble-cursor"):
-            if header in answer.headers:
-                said = answer.shown(answer.headers[header])
-                more = f"the server has more than it gave ({header}: {said})"
-                return Reply(broken(more, rows.understood, trouble=False))
+        if said := dribble.errors(answer):
+            return _cut_short(rows, f"{dribble.ERRORS}: {said}")
+        if cursor := dribble.cursor(answer):
+            return _cut_short(rows, f"{dribble.CURSOR}: {answer.shown(cursor)}")
         return Reply(rows.end())
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
@@ -132,3 +152,7 @@ class _CofServer(Provider):
             'If this server says 404 where it knows nothing, set not_found = "empty"'
         )
         return Reply(replace(broken(reason, 0, trouble=False), doubted=True))
+
+
+def _cut_short(rows: Rows, said: str) -> Reply:
+    return Reply(broken(f"the server has more than it gave ({said})", rows.understood, trouble=False))
