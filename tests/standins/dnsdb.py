@@ -46,7 +46,7 @@ class Quota:
 
     kind: str = "day"
     limit: int = 1000
-    moment: int = 1_795_046_400
+    moment: int = 1_795_564_800
     burst: tuple[int, int] | None = None
 
     def told(self, used: int) -> Mapping[str, object]:
@@ -97,7 +97,7 @@ class DnsdbServer(Standin):
         if call.path == f"{PREFIX}/ping":
             return Reply(200, {"Content-Type": "application/json"}, [b'{"ping":"ok"}'])
         if call.path == f"{PREFIX}/rate_limit":
-            return Reply(200, {"Content-Type": "application/json"}, [json.dumps({"rate": self._rate()}).encode()])
+            return Reply(200, {"Content-Type": "application/json"}, [json.dumps({"rate": self._rate()}).encode() + b"\n"])
         if not call.path.startswith((LOOKUP, NAMES)):
             return Reply(404, {"Content-Type": "text/plain"}, [b"404 page not found\n"])
         if "application/x-ndjson" not in call.headers.get("accept", ""):
