@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feedsvc.errors import SourceError
 from feedsvc.http import AnswerTooBig, shown
 from feedsvc.model import Outcome
-from feedsvc.sources.cof import Rows
+from feedsvc.sources.cof import BATCH, Rows
 from feedsvc.sources.port import Reply
 from feedsvc.sources.saf import NOT_SAF, Saf
 from tests.sources.conftest import NETBLOCK, NOW, Heard, gather
@@ -77,6 +77,12 @@ def test_a_limited_answer_keeps_its_rows_and_that_of_its_last_line() -> None:
     assert reply.limited
     assert reply.end.reason == "the answer was limited to 4 rows"
     assert not reply.end.trouble
+
+
+def test_a_long_answer_comes_in_batches() -> None:
+    lines = [BEGIN, *[ONE + b"\n"] * (2 * BATCH + 1), END]
+    batches = Saf(Rows(NETBLOCK, NOW), shown).read(lines)
+    assert [len(batch.observations) for batch in batches] == [BATCH, BATCH, 1]
 
 
 def test_a_connection_that_breaks_before_the_last_line_is_an_error_and_keeps_the_rows() -> None:
