@@ -23,7 +23,8 @@ the usual way. Either is read, row by row, and a CNAME as the addresses in the s
 
 Not verified: how large a page may be, and how long the place of a page holds: a place that is refused (400, 410) is taken
 for lost, and the address asked about from its beginning. Whether the pages after an `x-dribble-errors` bring what it says
-is missing: they are read, and the address is called partial all the same.
+is missing: they are read, and the address is called partial all the same. Whether pages make a whole of rows that come while
+they are read: such a row is in the next poll at the latest.
 """
 
 from __future__ import annotations
