@@ -25,6 +25,17 @@ NO_ALIAS = "no alias of the name that was asked about"
 _CNAME_TYPES = frozenset({"CNAME", "5", "TYPE5"})  # RFC 1035 §3.2.2, RFC 3597 §5
 
 
+def is_alias(front: Front, alias: str, behind: str) -> bool:
+    """Whether a CNAME from one to the other makes the first an alias of the name that was asked about.
+
+    For rows of other forms, which tell on which side the alias is.
+    """
+    try:
+        return parse_name(behind) == front.name != parse_name(alias)
+    except NameRefused:
+        return False
+
+
 class Aliases(Rows):
     """Reads rows as `Rows` does, and keeps the aliases of one name."""
 
