@@ -1,7 +1,8 @@
 """The one client for what we ask of others: honest, bounded, patient, and discreet with secrets (RFC 9110, RFC 9112).
 
 Honest: it says who asks. Bounded: an answer has a deadline, a size, a length of line; few questions are under way at one
-host. Patient: a fault that may pass is asked again after growing, jittered pauses; a refusal (401, 403, 429) never is.
+host. Patient: a fault that may pass is asked again after growing, jittered pauses; a refusal (401, 403, 429) never is, but
+for a token that was kept and is good no more: the question is put once more with a new one.
 Discreet: credentials go to the host they are meant for and nowhere else, and no error, log or `repr` shows them.
 
 Proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used, as many a SOC has no other way
