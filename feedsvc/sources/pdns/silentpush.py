@@ -352,7 +352,8 @@ def _of_job(found: _Found, page: _Page) -> Reply:
         return Reply(End(Outcome.PARTIAL, "Silent Push could not finish the job that was to bring the answer"), limited=True)
     tries = page.tries + 1 if page.job else 0
     if tries >= JOBS:
-        return Reply(broken("Silent Push is still making the answer", 0, trouble=False))
+        # A trouble, as the next poll goes on with the page of one, and begins all other answers anew.
+        return Reply(broken("Silent Push is still making the answer", 0))
     return Reply(COMPLETE, page=str(_Page(page.skip, found.job, tries)))
 
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feedsvc.clock import from_epoch, rfc3339
+from feedsvc.errors import SourceError
 from feedsvc.http import Client
 from feedsvc.model import Outcome, Tlp
 from feedsvc.names import parse_netblock
@@ -20,12 +23,26 @@ from feedsvc.sources.pdns.silentpush import JOBS
 from feedsvc.sources.port import Front, Fronting, Known, Provider, Question
 from tests.sources.conftest import DATA, FEW, KEY, NETBLOCK, NOW, Heard
 from tests.sources.pdns.asking import Counted, built, poll
+from tests.sources.pdns.reading import JSONS, answer, drained
 from tests.standins import faults
 from tests.standins.provider import Seen
 from tests.standins.server import Reply
 from tests.standins.silentpush import JSON, ROOT, Server
 
 ONE = parse_netblock("198.51.100.7")
+SIDES = JSONS | st.sampled_from(["198.51.100.7", "k3xq.example.net", "A", "CNAME", "2026-10-25 18:46:27"])
+ROWS = st.lists(JSONS | st.dictionaries(st.sampled_from(["query", "answer", "type", "first_seen", "rrname"]), SIDES))
+PARTS = {
+    "records": ROWS | JSONS,
+    "metadata": JSONS | st.fixed_dictionaries({"results_total_at_least": st.integers() | JSONS}),
+    "job_status": JSONS | st.fixed_dictionaries({"job_id": st.just("7") | JSONS, "status": JSONS}),
+    "error": st.none() | JSONS,
+}
+DOCUMENTS = JSONS | st.fixed_dictionaries(
+    {"response": ROWS | JSONS | st.fixed_dictionaries({}, optional=PARTS)},
+    optional={**PARTS, "status_code": st.integers() | JSONS},
+)
+PAGES = st.sampled_from(["", "1000", "job:7:0:0", "job:7:4:1000", "no page"])
 LOOKUP = f"{ROOT}/padns/lookup/answer"
 
 
@@ -376,3 +393,27 @@ def test_the_key_stands_in_no_plan_and_no_request_that_is_shown(http: Client, se
     assert "job:0:" in kept
     request = provider(server).request(Question(ONE))
     assert KEY not in f"{kept} {request} {request!r}"
+
+
+def test_a_large_answer_comes_in_parts(http: Client, server: Server) -> None:
+    server.seen = many(cof.BATCH + 1)
+    heard = poll(http, provider(server, limit=10_000), [ONE])
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, cof.BATCH + 1)
+    assert heard.batches == 3  # two of rows, and one with the end
+
+
+@given(DOCUMENTS, PAGES)
+def test_whatever_comes_is_read_or_is_no_answer(document: object, page: str) -> None:
+    ready = built("silentpush", "", {"api_key": KEY})
+    assert isinstance(ready, Fronting)
+    body = json.dumps(document).encode()
+    for reading in (
+        ready.read(answer(body), Question(ONE, page=page)),
+        ready.read_front(answer(body), Front("k3xq.example.net", ("198.51.100.7",), page)),
+    ):
+        try:
+            batches, reply = drained(reading)
+        except SourceError:
+            continue
+        assert not [one for batch in batches for one in batch.observations if one.rdata != "198.51.100.7"]
+        assert reply.page != page or page == ""

@@ -1,37 +1,33 @@
-"""The `spamhaus` provider by either of its interfaces: recorded answers, logins, quotas, what it makes of all that."""
+"""The `spamhaus` provider: recorded answers of deteque, what either interface can do, and what is left of the quotas."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from feedsvc.http import Client, Login
+from feedsvc.errors import SourceError
+from feedsvc.http import Client
 from feedsvc.model import Learnt, Outcome, Tlp
 from feedsvc.names import parse_netblock
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import cof
-from feedsvc.sources.aliases import NO_ALIAS
 from feedsvc.sources.pdns import spamhaus
-from feedsvc.sources.port import Front, Fronting, Known, Provider, Question, Telling
+from feedsvc.sources.port import Fronting, Provider, Question, Telling
 from tests.sources.conftest import DATA, FEW, KEY, NETBLOCK, NOW, Heard
-from tests.sources.pdns import test_contract as contract
 from tests.sources.pdns.asking import Counted, built, poll
+from tests.sources.pdns.reading import JSONS, answer, drained
 from tests.standins import faults
 from tests.standins.provider import Seen
 from tests.standins.server import Reply
 from tests.standins.spamhaus import JSON, USER, Server
 
 ONE = parse_netblock("198.51.100.7")
-LOGIN = Reply(201, JSON, [b'{"status": "ok", "token": "eyJ0eXAi.x.pVH3"}'])
-
-
-class V2(Server):
-    """The same server, asked by its second interface."""
-
-    options: ClassVar[Mapping[str, object]] = {"api": "v2", "limit": 1_000}
+FIELDS = ["hostname", "ip", "Time_First", "last seen", "rrtype", "count", "results", "error"]
+SIDES = JSONS | st.sampled_from(["198.51.100.7", "k3xq.example.net", "A", "PTR", 1522330452, "2018-03-29 13:34:12"])
 
 
 @pytest.fixture
@@ -44,27 +40,14 @@ def provider(server: Server, **options: object) -> Provider:
     return built("spamhaus", server.url, server.secrets, options)
 
 
-def v2(server: Server, **options: object) -> Provider:
-    return provider(server, api="v2", **options)
-
-
 def recorded(name: str) -> Reply:
     return Reply(200, JSON, [(DATA / "spamhaus" / name).read_bytes()])
 
 
 def told(http: Client, server: Server, body: bytes) -> Heard:
-    """What comes of an answer of deteque with this body, and nothing else."""
+    """What comes of an answer with this body, and nothing else."""
     server.fault = Reply(200, JSON, [body])
     return poll(http, provider(server), [NETBLOCK])
-
-
-def told_by_v2(http: Client, server: Server, body: bytes) -> Heard:
-    """What comes of an answer of v2 with this body, after a login."""
-    server.faults = [LOGIN, Reply(200, JSON, [body])]
-    return poll(http, v2(server), [ONE])
-
-
-# -- deteque ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_recorded_answer_is_read_whatever_its_fields_are_called(http: Client, server: Server) -> None:
@@ -205,172 +188,39 @@ def test_without_a_user_name_and_a_password_there_is_no_provider(api: str) -> No
         built("spamhaus", "", {"username": USER}, {"api": api})
 
 
-def test_what_each_interface_can_do_is_what_the_planner_is_told(server: Server) -> None:
-    assert (provider(server).traits.reach, v2(server).traits.reach) == ("netblock", "address")
-    assert (isinstance(provider(server), Fronting), isinstance(v2(server), Fronting)) == (False, True)
-    assert {provider(server).traits.fenced, v2(server).traits.fenced} == {False}
+@pytest.mark.parametrize(("api", "reach", "fronts"), [("deteque", "netblock", False), ("v2", "address", True)])
+def test_what_each_interface_can_do_is_what_the_planner_is_told(server: Server, api: str, reach: str, fronts: bool) -> None:
+    asked = provider(server, api=api)
+    assert (asked.traits.reach, asked.traits.fronts, asked.traits.fenced) == (reach, fronts, False)
+    assert isinstance(asked, Fronting) is fronts
 
 
-# -- v2 -----------------------------------------------------------------------------------------------------------------
+def test_a_longer_answer_than_allowed_is_asked_for_in_halves(http: Client, server: Server) -> None:
+    server.seen = [Seen(f"n{n}.example.net", f"198.51.100.{4 + n % 4}") for n in range(8)]
+    heard = poll(http, provider(server, max_bytes=400), [FEW])
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 8)
+    assert len(server.calls) > 1
 
 
-PROMISES = [
-    contract.test_what_was_seen_is_told_with_its_times,
-    contract.test_an_ipv6_address_is_asked_for_as_well,
-    contract.test_a_breakdown_that_passes_costs_no_name,
-    contract.test_garbage_is_no_answer,
-    contract.test_nobody_there_is_a_failure,
-    contract.test_a_redirect_to_another_host_is_not_followed,
-    contract.test_an_echoed_secret_is_starred_wherever_it_stands,
-    contract.test_a_netblock_with_forty_thousand_names_is_found_completely_behind_a_cap,
-]
+def test_a_large_answer_comes_in_parts(http: Client, server: Server) -> None:
+    server.seen = [Seen(f"n{n}.example.net", "198.51.100.7") for n in range(cof.BATCH + 1)]
+    heard = poll(http, provider(server), [ONE])
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, cof.BATCH + 1)
+    assert heard.batches == 3  # two of rows, and one with the end
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__.removeprefix("test_"))
-def test_v2_keeps_what_every_provider_promises(http: Client, promise: Callable[[Client, V2], None]) -> None:
-    with V2() as server:
-        promise(http, server)
-
-
-@pytest.mark.parametrize("code", contract.REFUSALS)
-def test_v2_is_not_asked_again_after_a_refusal(http: Client, code: int) -> None:
-    with V2() as server:
-        contract.test_a_refusal_is_no_answer_and_is_not_asked_again(http, server, code)
-
-
-@pytest.mark.parametrize("framing", ["cut chunks", "short length"])
-def test_a_cut_answer_of_v2_is_never_complete(http: Client, framing: str) -> None:
-    with V2() as server:
-        contract.test_a_cut_answer_is_never_complete(http, server, framing)
-
-
-def test_a_recorded_answer_of_v2_is_read(http: Client, server: Server) -> None:
-    heard = told_by_v2(http, server, (DATA / "spamhaus" / "v2_rdata.json").read_bytes())
-    assert heard.end.outcome is Outcome.COMPLETE, heard.end
-    assert {(one.rrname, one.rdata, one.time_first, one.time_last) for one in heard.observations} == {
-        ("k3xq.example.net", "198.51.100.7", 1522330452, 1522330722),
-        ("w7b2.example.org", "198.51.100.7", None, 1522330722),
-    }
-    assert heard.refused == {cof.OTHER_TYPE: 1, cof.OUTSIDE: 1, f"{cof.NOT_A_NAME}: empty label": 1, cof.NOT_JSON: 1}
-
-
-@pytest.mark.parametrize(
-    ("document", "outcome", "words"),
-    [
-        ('{"error": false, "hits": 0, "status": 200}', Outcome.COMPLETE, ""),
-        ('{"error": false, "hits": 0, "records": []}', Outcome.COMPLETE, ""),
-        ('{"error": false, "hits": 3, "status": 200}', Outcome.FAILED, "the answer has no records: is the URL right?"),
-        ('{"error": false, "records": {}}', Outcome.FAILED, "the answer has no records"),
-        ('{"error": true, "message": "no such thing", "records": []}', Outcome.FAILED, "could not answer: no such thing"),
-        ('{"error": true, "message": {}, "records": []}', Outcome.FAILED, "could not answer: it does not say why"),
-        ('{"error": false, "status": 500, "records": []}', Outcome.FAILED, "could not answer"),
-        ('{"error": false, "records": [1, 2]}', Outcome.FAILED, "none of the 2 rows of the answer is a row of Spamhaus"),
-        ("[]", Outcome.FAILED, "is not a document of Spamhaus"),
-        ('{"records":' * 5_000, Outcome.FAILED, "is not a document of Spamhaus"),
-    ],
-    ids=lambda part: part[:45] if isinstance(part, str) else None,
-)
-def test_an_answer_of_v2_must_prove_itself(
-    http: Client, server: Server, document: str, outcome: Outcome, words: str
-) -> None:
-    heard = told_by_v2(http, server, document.encode())
-    assert heard.end.outcome is outcome
-    assert words in heard.end.reason
-
-
-@pytest.mark.parametrize(("hits", "limit"), [(2, 1_000), (1, 1)])
-def test_an_answer_of_v2_with_more_hits_or_as_many_rows_as_can_be_is_partial(
-    http: Client, server: Server, hits: int, limit: int
-) -> None:
-    record = {"rrname": "a.example.net", "rrtype": "A", "rdata": "198.51.100.7"}
-    body = json.dumps({"error": False, "hits": hits, "records": [record]}).encode()
-    server.faults = [LOGIN, Reply(200, JSON, [body])]
-    heard = poll(http, v2(server, limit=limit), [ONE])
-    assert (heard.end.outcome, heard.names) == (Outcome.PARTIAL, ["a.example.net"])
-
-
-def test_the_first_time_is_asked_for_unless_that_is_not_wanted(http: Client, server: Server) -> None:
-    server.seen = [Seen("k3xq.example.net", "198.51.100.7")]
-    (seen,) = poll(http, v2(server), [ONE]).observations
-    assert (seen.time_first, seen.time_last) == (1_700_000_000, 1_700_000_600)
-    (seen,) = poll(http, v2(server, verbose=False), [ONE]).observations
-    assert (seen.time_first, seen.time_last) == (None, 1_700_000_600)
-    assert [call.query for call in server.paid] == [{"limit": "1000", "verbose": "1"}, {"limit": "1000"}]
-
-
-def test_one_login_is_enough_for_many_questions(http: Client, server: Server) -> None:
-    server.seen = [Seen("k3xq.example.net", "198.51.100.7")]
-    asked = v2(server)
-    budget = Counted()
-    for _ in range(2):
-        assert poll(http, asked, [FEW], budget=budget).end.outcome is Outcome.COMPLETE
-    assert [call.path for call in server.calls].count("/v2/login") == 1
-    assert budget.spent == len(server.paid) == 8
-
-
-def test_a_token_that_is_taken_back_is_asked_for_anew(http: Client, server: Server) -> None:
-    asked = v2(server)
-    assert poll(http, asked, [ONE]).end.outcome is Outcome.COMPLETE
-    server.tokens.clear()
-    assert poll(http, asked, [ONE]).end.outcome is Outcome.COMPLETE
-    assert [call.path for call in server.calls].count("/v2/login") == 2
-
-
-@pytest.mark.parametrize(
-    ("expires", "seconds"),
-    [
-        (int(NOW.timestamp()) + 3_600, 3_600.0),
-        (int(NOW.timestamp()) - 3_600, 300.0),
-        (10**15, 86_400.0),
-        ("soon", 300.0),
-        (None, 300.0),
-    ],
-)
-def test_a_token_is_kept_until_its_end_within_reason(server: Server, expires: object, seconds: float) -> None:
-    login = v2(server).request(Question(ONE)).credentials
-    assert isinstance(login, Login)
-    token = login.read(json.dumps({"token": "eyJ0", "expires": expires}).encode())
-    assert (token.value, token.seconds) == ("eyJ0", seconds)
-
-
-@pytest.mark.parametrize("body", [b"{}", b'{"token": 7}', b"<html>", b"[" * 100_000])
-def test_a_login_without_a_token_is_a_failure_that_says_so(http: Client, server: Server, body: bytes) -> None:
-    server.fault = Reply(201, JSON, [body])
-    heard = poll(http, v2(server), [ONE])
-    assert heard.end.outcome is Outcome.FAILED
-    assert "the login with environment USERNAME and environment PASSWORD" in heard.end.reason
-
-
-def test_a_wrong_password_costs_one_login_and_no_call_and_is_not_shown(http: Client, server: Server) -> None:
-    asked = built("spamhaus", server.url, {"username": USER, "password": "wr0ng"}, {"api": "v2"})
-    heard = poll(http, asked, [FEW])
-    assert (heard.end.outcome, heard.end.stop, len(server.calls)) == (Outcome.FAILED, True, 1)
-    assert "wr0ng" not in f"{heard} {asked.request(Question(ONE))!r}"
-
-
-def test_404_of_v2_alone_is_a_failure(http: Client, server: Server) -> None:
-    server.faults = [LOGIN, faults.status(404, "nothing here")]
-    heard = poll(http, v2(server), [ONE])
-    assert (heard.end.outcome, heard.end.stop) == (Outcome.FAILED, False)
-    assert "is the URL right?" in heard.end.reason
-
-
-def test_names_in_front_of_a_finding_are_asked_for_by_v2(http: Client, server: Server) -> None:
-    server.aliases = {"k3xq.example.net": ["www.front.example.org"]}
-    known = [Known("k3xq.example.net", ("198.51.100.7", "2001:db8::7"))]
-    heard = poll(http, v2(server), [ONE], known=known, fronts=1)
-    assert {(one.rrname, one.rdata, one.chain) for one in heard.observations} == {
-        ("www.front.example.org", "198.51.100.7", ("k3xq.example.net",)),
-        ("www.front.example.org", "2001:db8::7", ("k3xq.example.net",)),
-    }
-    assert heard.refused == {NO_ALIAS: 1}
-
-
-def test_a_name_is_written_into_the_path_as_one_part_of_it(server: Server) -> None:
-    asked = v2(server)
-    assert isinstance(asked, Fronting)
-    request = asked.front_request(Front(r"a/..\047.example.net", ("198.51.100.7",)))
-    assert request.url == f"{server.url}/v2/_search/rdata/a%2F..%5C047.example.net"
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), SIDES) | JSONS, max_size=5), st.sampled_from(["lines", "array"]))
+def test_whatever_comes_is_read_or_is_no_answer(rows: list[object], shape: str) -> None:
+    written = [json.dumps(row) for row in rows]
+    body = "\n".join(written) if shape == "lines" else json.dumps(rows)
+    ready = built("spamhaus", "", Server.secrets)
+    try:
+        batches, reply = drained(ready.read(answer(body.encode()), Question(NETBLOCK)))
+    except SourceError:  # what looks like HTML
+        return
+    found = [one for batch in batches for one in batch.observations]
+    assert {one.rdata for one in found} <= {"198.51.100.7"}
+    assert reply.end.outcome is not Outcome.FAILED or not found
 
 
 # -- quotas -------------------------------------------------------------------------------------------------------------

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feedsvc.clock import rfc3339
+from feedsvc.errors import SourceError
 from feedsvc.http import Client, HttpError
 from feedsvc.model import Allowance, Learnt, Outcome, Tlp
 from feedsvc.names import parse_netblock
@@ -18,12 +22,22 @@ from feedsvc.sources.polling import PdnsSource
 from feedsvc.sources.port import Front, Fronting, Known, Poll, Provider, Question, Telling
 from tests.sources.conftest import DATA, FEW, KEY, NETBLOCK, NOW, Heard
 from tests.sources.pdns.asking import Counted, built, poll
+from tests.sources.pdns.reading import JSONS, answer, drained
 from tests.standins import faults
 from tests.standins.provider import Seen
 from tests.standins.server import Reply
 from tests.standins.validin import JSON, Server
 
 ONE = parse_netblock("198.51.100.7")
+SIDES = JSONS | st.sampled_from(["198.51.100.7", "k3xq.example.net", "www.front.example.org", "IP4", "dom", 1713463200])
+ROWS = st.lists(JSONS | st.dictionaries(st.sampled_from(["key", "value", "value_type", "first_seen", "last_seen"]), SIDES))
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(["finished", "running"]) | JSONS,
+        "limited": st.booleans() | JSONS,
+        "records": st.dictionaries(st.sampled_from(["A", "aaaa", "CNAME_FOR", "NX"]), ROWS | JSONS) | JSONS,
+    }
+)
 
 
 @pytest.fixture
@@ -272,3 +286,28 @@ def test_the_key_stands_in_no_request_that_is_shown(server: Server) -> None:
 
 def test_other_errors_mean_what_they_mean_everywhere(server: Server) -> None:
     assert provider(server).refused(HttpError("no", status=500), Question(ONE)) is None
+
+
+def test_a_large_answer_comes_in_parts(http: Client, server: Server) -> None:
+    server.seen = [Seen(f"n{n}.example.net", "198.51.100.7") for n in range(cof.BATCH + 1)]
+    heard = poll(http, provider(server), [ONE])
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, cof.BATCH + 1)
+    assert heard.batches == 3  # two of rows, and one with the end
+
+
+@given(DOCUMENTS)
+def test_whatever_comes_is_read_or_is_no_answer(document: Mapping[str, object]) -> None:
+    ready = built("validin", "", {"api_key": KEY})
+    assert isinstance(ready, Fronting)
+    body = json.dumps(document).encode()
+    for reading in (
+        ready.read(answer(body), Question(ONE)),
+        ready.read_front(answer(body), Front("k3xq.example.net", ("198.51.100.7",))),
+    ):
+        try:
+            batches, reply = drained(reading)
+        except SourceError:
+            continue
+        assert not [one for batch in batches for one in batch.observations if one.rdata != "198.51.100.7"]
+        if reply.end.outcome is Outcome.COMPLETE:
+            assert (document["status"], document["limited"]) == ("finished", False)
