@@ -22,7 +22,8 @@ Which side of a record is the address is seen by the address. Records of other t
 out.
 
 Not verified: that `passiveDnsReverse` leaves nothing out without a word, that it takes `$top` (`page_size = 0` does without
-it), and what it says of an address that it does not know.
+it), what it says of an address that it does not know, and, seen in one documented example alone, that of a name it lists
+those that point at it and not those that it points at.
 """
 
 from __future__ import annotations
