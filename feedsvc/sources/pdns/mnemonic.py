@@ -41,13 +41,13 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.errors import NameRefused, SourceError
+from feedsvc.errors import SourceError
 from feedsvc.http import Answer, Credentials, HttpError, Request
 from feedsvc.model import Allowance, Batch, Tlp
-from feedsvc.names import NetblockMap, parse_name, parse_netblock
+from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, pages, times
-from feedsvc.sources.aliases import NO_ALIAS
-from feedsvc.sources.cof import OTHER_TYPE, Rows, Said
+from feedsvc.sources.aliases import NO_ALIAS, is_alias
+from feedsvc.sources.cof import NOT_JSON, OTHER_TYPE, Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.pages import Place
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
@@ -169,23 +169,26 @@ class _Mnemonic(Provider):
         """Read one page; `say` has what a row says, or why it says nothing about the question."""
         here = pages.place(asked)
         page = _page(answer, here)
-        lacking, known = here.lacking, False
+        lacking = here.lacking
         for sample in page.rows:
-            row = bodies.one(sample, _Row) or _Row()
-            lacking, known = lacking or row.is_capped, known or row.is_known
-            _give(rows, say(row), bytes(sample))
+            row = bodies.one(sample, _Row)
+            said = NOT_JSON if row is None else say(row)
+            lacking = lacking or (row is not None and row.is_capped)
+            if isinstance(said, str):
+                rows.leave_out(said, bytes(sample), understood=row is not None and row.is_known)
+            else:
+                rows.take(said, bytes(sample))
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        if page.rows and not known:
-            return Reply(broken(f"none of the {len(page.rows):,} rows of the answer is one of mnemonic's", here.rows))
-        return self._reply(replace(here, lacking=lacking), len(page.rows), page.told)
+        return self._reply(replace(here, lacking=lacking), rows, page.told)
 
     def _of_address(self, row: _Row) -> Said | str:
         return self._said(row, (row.answer,)) if row.type in _ADDRESSES else OTHER_TYPE
 
     def _of_front(self, row: _Row, front: Front) -> Said | str:
-        points = row.type == "cname" and _is_name(row.answer, front.name)
+        names = isinstance(row.query, str) and isinstance(row.answer, str)
+        points = names and row.type == "cname" and is_alias(front, row.query, row.answer)
         return self._said(row, front.rdata, (front.name,)) if points else NO_ALIAS
 
     def _said(self, row: _Row, rdata: Sequence[object], chain: tuple[str, ...] = ()) -> Said:
@@ -206,16 +209,17 @@ class _Mnemonic(Provider):
         told = _TLPS.get(value.strip().lower(), Tlp.AMBER) if isinstance(value, str) else Tlp.AMBER
         return max(told, self.least, key=lambda tlp: tlp.rank)
 
-    def _reply(self, here: Place, rows: int, told: int) -> Reply:
-        after = pages.following(here, rows, told)
+    def _reply(self, here: Place, rows: Rows, told: int) -> Reply:
+        end = rows.end("one of mnemonic's")
+        after = pages.following(here, rows.seen, told) if end == COMPLETE else end
         if isinstance(after, Place):
             return Reply(COMPLETE, page=str(after))
         if after != COMPLETE:
             return Reply(after)
         if here.lacking:
-            return _limited(_CAPPED, here.rows + rows)
-        if here.number == 1 and rows >= max(told, self.page_size):
-            return _limited(_FULL, rows)
+            return _limited(_CAPPED, here.rows + rows.seen)
+        if here.number == 1 and rows.seen >= max(told, self.page_size):
+            return _limited(_FULL, rows.seen)
         return Reply(COMPLETE)
 
 
@@ -293,20 +297,6 @@ def _refusal(frame: _Frame, said: str) -> HttpError:
         permanent=400 <= code < 500 and code not in _SPENT,
         body=b'{"metaData":' + bytes(frame.meta_data) + b"}",
     )
-
-
-def _give(rows: Rows, said: Said | str, sample: bytes) -> None:
-    if isinstance(said, str):
-        rows.refuse(said, sample)
-    else:
-        rows.take(said, sample)
-
-
-def _is_name(value: object, name: str) -> bool:
-    try:
-        return isinstance(value, str) and parse_name(value) == name
-    except NameRefused:
-        return False
 
 
 def _moment(value: object) -> object:

@@ -306,8 +306,9 @@ def _told(
 
 def _following(here: Place, listing: _Listing, rows: Rows) -> Place | End:
     """What comes after a page: the next one, or the end of the list."""
-    if rows.seen and not rows.understood:
-        return broken(f"none of the {rows.seen:,} rows of the answer has a hostname", here.rows)
+    end = rows.end("about a domain")
+    if end != COMPLETE:
+        return end
     if listing.unreachable:
         return broken(f"it has {listing.count:,} names, more than its pages lead to", here.rows + rows.seen, trouble=False)
     return pages.following(here, rows.seen, listing.count)

@@ -145,7 +145,7 @@ def test_a_row_that_cannot_be_used_costs_no_other(http: Client, server: Server) 
         Tlp.AMBER,
     )
     assert told["huge.example"].time_first is None
-    assert heard.refused[cof.OTHER_TYPE] == 6
+    assert (heard.refused[cof.NOT_JSON], heard.refused[cof.OTHER_TYPE]) == (4, 2)
     assert heard.refused[cof.IN_FUTURE] == 1
 
 
