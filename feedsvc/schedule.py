@@ -2,7 +2,8 @@
 
 Each source has windows: the multiples of its `every` since 1970 UTC. A window is due until a run stands for it, so a missed
 one is a gap that is seen and filled at the next look, and a second scheduler on the same state does no harm: the table lets
-one run a window have. APScheduler keeps nothing: its jobs live in memory and only ever ask "is something due?".
+one run a window have. Between two windows a poll that was held up, as its provider lets so many calls pass and no more, is
+carried on when it may. APScheduler keeps nothing: its jobs live in memory and only ever ask "is something due?".
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from feedsvc.clock import Clock
+from feedsvc.errors import FeedsvcError
 
 log = structlog.get_logger()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SOON = timedelta(seconds=1)  # a look is not followed by another one sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,16 @@ class Job:
 
     Attributes:
         last: tells the latest window of this source that has a run.
-        run: polls the source for a window and publishes; opens its own history, since it runs in a thread of its own.
+        run: polls the source and publishes, for a window or (true) to carry an unfinished poll on; opens its own history,
+            since it runs in a thread of its own.
+        again: tells when an unfinished poll may be carried on; None when there is none.
     """
 
     name: str
     every: timedelta
     last: Callable[[], datetime | None]
-    run: Callable[[datetime], None]
+    run: Callable[[datetime, bool], None]
+    again: Callable[[], datetime | None] = lambda: None
 
 
 def look(job: Job, clock: Clock) -> None:
@@ -69,33 +75,65 @@ def look(job: Job, clock: Clock) -> None:
     it. What broke is logged with its trace, and the window stays open or is closed as failed in the run table.
     """
     try:
-        found = due(job.last(), job.every, clock())
-        if found is None:
-            return
-        if found.missed:
-            log.warning("schedule.missed", source=job.name, windows=found.missed, filled_by=found.window.isoformat())
-        job.run(found.window)
+        now = clock()
+        found = due(job.last(), job.every, now)
+        if found is not None:
+            if found.missed:
+                log.warning("schedule.missed", source=job.name, windows=found.missed, filled_by=found.window.isoformat())
+            job.run(found.window, False)
+        elif (again := job.again()) is not None and again <= now:
+            job.run(now, True)
     except Exception:
         log.exception("schedule.job_broke", source=job.name)
+
+
+def next_look(job: Job, now: datetime) -> datetime:
+    """When to look after a job next: at the next window, or before, when an unfinished poll may be carried on."""
+    window = _following(job.every, now)
+    again = job.again()
+    return window if again is None else min(window, max(again, now + _SOON))
+
+
+def _following(every: timedelta, now: datetime) -> datetime:
+    """The beginning of the next window."""
+    return _EPOCH + ((now - _EPOCH) // every + 1) * every
+
+
+class _Windows(BaseTrigger):  # type: ignore[misc]
+    """Fires at the beginning of each window."""
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        return _following(self._every, now)
 
 
 class Schedule:
     """Looks after every job until it is stopped."""
 
     def __init__(self, jobs: Sequence[Job], clock: Clock) -> None:
+        self._clock = clock
         workers = ThreadPoolExecutor(max_workers=max(len(jobs), 1))
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": workers})
         for job in jobs:
             self._scheduler.add_job(
-                look,
-                IntervalTrigger(seconds=job.every.total_seconds(), start_date=_first_look(job, clock()), timezone=UTC),
-                args=(job, clock),
+                self._look,
+                _Windows(job.every),
+                args=(job,),
                 id=job.name,
                 next_run_time=clock(),
                 misfire_grace_time=None,
                 coalesce=True,
                 max_instances=1,
             )
+
+    def _look(self, job: Job) -> None:
+        look(job, self._clock)
+        try:
+            self._scheduler.modify_job(job.name, next_run_time=next_look(job, self._clock()))
+        except FeedsvcError:
+            log.warning("schedule.state_unreadable", source=job.name)  # the next window looks again
 
     def start(self) -> None:
         """Look at once, then once a window."""
@@ -104,8 +142,3 @@ class Schedule:
     def stop(self) -> None:
         """Wait for the jobs at hand, then end."""
         self._scheduler.shutdown(wait=True)
-
-
-def _first_look(job: Job, now: datetime) -> datetime:
-    """The beginning of the next window."""
-    return _EPOCH + ((now - _EPOCH) // job.every + 1) * job.every

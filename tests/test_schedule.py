@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from feedsvc.schedule import Due, Job, Schedule, due, look
+from feedsvc.schedule import Due, Job, Schedule, due, look, next_look
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,13 +43,14 @@ def test_a_window_that_was_run_is_not_due_again_before_the_next(every: int, seco
 
 def test_a_job_runs_for_the_window_that_is_due() -> None:
     windows: list[datetime] = []
-    look(Job("pdns", HOUR, lambda: None, windows.append), lambda: NOON + MINUTE)
-    look(Job("pdns", HOUR, lambda: NOON, windows.append), lambda: NOON + MINUTE)
+    run = lambda window, _: windows.append(window)  # noqa: E731
+    look(Job("pdns", HOUR, lambda: None, run), lambda: NOON + MINUTE)
+    look(Job("pdns", HOUR, lambda: NOON, run), lambda: NOON + MINUTE)
     assert windows == [NOON]
 
 
 def test_a_job_that_breaks_does_not_take_the_schedule_with_it() -> None:
-    def breaks(window: datetime) -> None:
+    def breaks(window: datetime, continuing: bool) -> None:
         raise RuntimeError("the disk is gone")
 
     with capture_logs() as logs:
@@ -61,7 +62,7 @@ def test_the_schedule_looks_at_once_and_again_in_each_window() -> None:
     seen: list[datetime] = []
     twice = threading.Event()
 
-    def run(window: datetime) -> None:
+    def run(window: datetime, continuing: bool) -> None:
         seen.append(window)
         if len(seen) == 2:
             twice.set()
@@ -75,3 +76,55 @@ def test_the_schedule_looks_at_once_and_again_in_each_window() -> None:
     finally:
         schedule.stop()
     assert seen[1] - seen[0] >= timedelta(seconds=1)
+
+
+def test_an_unfinished_poll_is_carried_on_when_it_may_and_not_before() -> None:
+    turns: list[tuple[datetime, bool]] = []
+    job = Job("pdns", HOUR, lambda: NOON, lambda window, on: turns.append((window, on)), lambda: NOON + 5 * MINUTE)
+    look(job, lambda: NOON + 4 * MINUTE)
+    assert turns == []
+    look(job, lambda: NOON + 5 * MINUTE)
+    assert turns == [(NOON + 5 * MINUTE, True)]
+
+
+def test_a_window_that_is_due_comes_before_what_is_unfinished() -> None:
+    turns: list[bool] = []
+    look(Job("pdns", HOUR, lambda: None, lambda _, on: turns.append(on), lambda: NOON), lambda: NOON + MINUTE)
+    assert turns == [False]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        pytest.param(None, NOON + HOUR, id="nothing is unfinished: the next window"),
+        pytest.param(NOON + 9 * MINUTE, NOON + 9 * MINUTE, id="when it may go on"),
+        pytest.param(NOON + 3 * HOUR, NOON + HOUR, id="the next window comes first"),
+        pytest.param(NOON - HOUR, NOON + timedelta(seconds=1), id="at once, but not without a breath"),
+    ],
+)
+def test_the_next_look_is_when_something_can_be_done(again: datetime | None, expected: datetime) -> None:
+    assert next_look(Job("pdns", HOUR, lambda: NOON, lambda *_: None, lambda: again), NOON) == expected
+
+
+def test_the_schedule_carries_on_between_windows() -> None:
+    turns: list[bool] = []
+    done = threading.Event()
+
+    def run(window: datetime, continuing: bool) -> None:
+        turns.append(continuing)
+        if continuing:
+            done.set()
+
+    def again() -> datetime | None:
+        return None if True in turns else datetime(2026, 1, 1, tzinfo=UTC)
+
+    def last() -> datetime | None:
+        return datetime.now(UTC) if turns else None
+
+    schedule = Schedule([Job("pdns", HOUR, last, run, again)], lambda: datetime.now(UTC))
+    schedule.start()
+    try:
+        assert done.wait(30)
+    finally:
+        schedule.stop()
+    assert turns == [False, True]

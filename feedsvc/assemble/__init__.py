@@ -80,6 +80,7 @@ def parts(
     *,
     watch: str = "",
     read_only: bool = False,
+    person: bool = True,
     progress: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Parts]:
@@ -88,6 +89,7 @@ def parts(
     Args:
         watch: ask providers about the netblocks of this rule alone; what comes is matched by all rules.
         read_only: nothing will be polled or written; no source is built.
+        person: somebody asked for it, and may use the calls that the schedule leaves to people.
         stop: set by whoever wants the work to end.
 
     Raises:
@@ -104,6 +106,8 @@ def parts(
         history = open_history(loaded.state, read_only=read_only)
         stack.callback(history.close)
         collections = building.collections(loaded, history, keep=not read_only)
+        if not read_only:
+            building.keep_salt(history)
         yield Parts(
             history=history,
             matcher=matcher,
@@ -115,6 +119,8 @@ def parts(
             exports_dir=loaded.exports_dir,
             producer=loaded.producer,
             limits=loaded.limits,
+            billing=building.billing(loaded),
+            person=person,
             stop=stop,
             progress=progress or silent,
         )
@@ -133,16 +139,18 @@ def _all_or_none(loaded: Settings) -> tuple[Watch, ...]:
     return found
 
 
-def chosen(sources: Sequence[Source], only: str) -> tuple[Source, ...]:
-    """The sources to poll: all, or one.
+def chosen(sources: Sequence[Source], only: str, kind: str = "") -> tuple[Source, ...]:
+    """The sources to poll: all, those of a kind, or one.
 
     Raises:
-        UsageError: there is no source of that name.
+        UsageError: there is none of that name or kind.
     """
-    found = tuple(source for source in sources if only in {"", source.name})
+    of_kind = [source for source in sources if kind in {"", source.kind}]
+    found = tuple(source for source in of_kind if only in {"", source.name})
     if not found:
-        names = ", ".join(source.name for source in sources)
-        asked = f"there is no source {only!r}; there are: {names}" if names else "no [[source]] is configured"
+        what = f"[[source]] of kind {kind!r}" if kind else "[[source]]"
+        names = ", ".join(source.name for source in of_kind)
+        asked = f"there is no {what} {only!r}; there are: {names}" if names else f"no {what} is configured"
         raise UsageError(asked)
     return found
 

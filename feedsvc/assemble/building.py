@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +17,9 @@ from feedsvc.model import Collection
 if TYPE_CHECKING:
     from feedsvc.history.port import History
     from feedsvc.http import Client
-    from feedsvc.pipeline.parts import Export
+    from feedsvc.pipeline.parts import Billing, Export
     from feedsvc.publish.port import BlockListFormat
-    from feedsvc.sources.port import Source
+    from feedsvc.sources.port import Provider, Source
 
 Configured = TypeVar("Configured", SourceSettings, ExportSettings)
 Built = TypeVar("Built")
@@ -45,6 +46,34 @@ def sources(loaded: Settings, stack: ExitStack, stop: threading.Event) -> tuple[
     """
     client = _client(loaded, stack, stop)
     return _all_right(*_build(loaded.sources, lambda one: _source(one, client)))
+
+
+def billing(loaded: Settings) -> Mapping[str, Billing]:
+    """Whose quota each provider's source spends; the settings are known to be right."""
+    return {one.name: _billing(one) for one in loaded.sources if one.kind == "pdns"}
+
+
+def _billing(one: SourceSettings) -> Billing:
+    from feedsvc.pipeline.parts import Billing
+
+    secret = "\0".join([one.url, *(f"{name}={held.reveal()}" for name, held in sorted(one.secrets.items()))])
+    return Billing(
+        provider=one.provider,
+        key_digest=hashlib.sha256(secret.encode()).digest(),
+        traits=_provider(one).traits,
+        daily_quota=one.daily_quota,
+        reserved=one.reserved,
+        every=one.every,
+    )
+
+
+def keep_salt(history: History) -> None:
+    """Make what tells the keys of one installation apart, once."""
+    from feedsvc.pipeline import budgeting
+
+    if not budgeting.has_salt(history):
+        with history.transaction():
+            budgeting.keep_salt(history)
 
 
 def exports(loaded: Settings) -> tuple[Export, ...]:
@@ -103,10 +132,13 @@ def _source(one: SourceSettings, client: Client) -> Source:
 def _pdns(one: SourceSettings, client: Client) -> Source:
     from feedsvc.sources.polling import PdnsSource
 
+    return PdnsSource(one.name, _provider(one), client, clock.utc_now, overlap=one.overlap, fronts_per_poll=one.fronts)
+
+
+def _provider(one: SourceSettings) -> Provider:
     module = plugins.load("pdns", one.provider)
-    options = plugins.read_options(module, one.options)
-    provider = module.build(one, options, clock.utc_now)
-    return PdnsSource(one.name, provider, client, clock.utc_now, overlap=one.overlap, fronts_per_poll=one.fronts)
+    provider: Provider = module.build(one, plugins.read_options(module, one.options), clock.utc_now)
+    return provider
 
 
 def _log(one: SourceSettings) -> Source:

@@ -17,6 +17,7 @@ from feedsvc.config import Settings, SourceSettings
 from feedsvc.errors import ConfigError
 from feedsvc.history import open_history
 from feedsvc.pipeline import polling
+from feedsvc.pipeline.polling import Turn
 from feedsvc.schedule import Job, Schedule
 from feedsvc.taxii.app import PREFIX, TaxiiApp
 from feedsvc.taxii.tokens import keep_key
@@ -26,6 +27,7 @@ from feedsvc.web.app import build_app
 from feedsvc.web.asgi import App
 from feedsvc.web.exports import ExportsApp, ServedList
 from feedsvc.web.front import Mount
+from feedsvc.web.metrics import Told
 
 log = structlog.get_logger()
 
@@ -80,7 +82,7 @@ def web_app(file: str) -> App:
         access=access,
         taxii=Mount(PREFIX, taxii, "application/taxii+json;version=2.1"),
         lists=ExportsApp(folder=loaded.exports_dir, lists=lists, access=access),
-        sources=loaded.sources,
+        told=Told(loaded.sources, building.billing(loaded)),
     )
 
 
@@ -93,16 +95,23 @@ def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job
             history.close()
         return run.window if run else None
 
-    def run(window: datetime) -> None:
+    def again() -> datetime | None:
+        history = open_history(loaded.state, read_only=True)
         try:
-            with assemble.parts(loaded, stop=stop) as parts:
-                pipeline.run(parts, assemble.chosen(parts.sources, source.name), window)
+            return polling.goes_on_at(history, source.name)
+        finally:
+            history.close()
+
+    def run(window: datetime, continuing: bool) -> None:
+        try:
+            with assemble.parts(loaded, stop=stop, person=False) as parts:
+                pipeline.run(parts, assemble.chosen(parts.sources, source.name), Turn(window, continuing))
         except ConfigError as err:
             # Rules are read anew for each run; one that was edited badly must not stop a feed without a word in `status`.
             log.warning("serve.at_fault", source=source.name, faults=[str(fault) for fault in err.faults])
             _tell(loaded, source, window, f"not polled: {err.faults[0]}")
 
-    return Job(source.name, source.every, last, run)
+    return Job(source.name, source.every, last, run, again)
 
 
 def _tell(loaded: Settings, source: SourceSettings, window: datetime, reason: str) -> None:

@@ -18,6 +18,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Poll each source once, now; publish, write the lists, print what is new."""
+    _run(context, watch, source, "", as_json=as_json)
+
+
+def _run(context: typer.Context, watch: str, source: str, kind: str, *, as_json: bool) -> None:
     from feedsvc import assemble, pipeline
     from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.assemble.stopping import ending
@@ -31,7 +35,7 @@ def run(
         printing.progress() as progress,
         assemble.parts(settings, watch=watch, progress=progress, stop=stop) as parts,
     ):
-        result = pipeline.run(parts, assemble.chosen(parts.sources, source))
+        result = pipeline.run(parts, assemble.chosen(parts.sources, source, kind))
     delta = of_watch(result.delta, watch) if watch else result.delta
     if as_json:
         printing.say(printing.json_text(delta_text.as_json(delta, "run")))
@@ -40,6 +44,31 @@ def run(
     printing.complain_of_lists(result.exported.held)
     if not result.clean:
         raise typer.Exit(1)
+
+
+def poll(
+    context: typer.Context,
+    watch: Annotated[str, typer.Option(help="Ask about this rule's netblocks alone.")] = "",
+    source: Annotated[str, typer.Option(help="Only this source.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls and what they cost; make none.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Poll the passive DNS providers now, as `run` does; or print what that would ask."""
+    if dry_run:
+        _print_plan(context, watch, source, as_json=as_json)
+    else:
+        _run(context, watch, source, "pdns", as_json=as_json)
+
+
+def _print_plan(context: typer.Context, watch: str, source: str, *, as_json: bool) -> None:
+    from feedsvc import assemble
+    from feedsvc.cli import plans
+    from feedsvc.pipeline import planning
+
+    settings = assemble.settings(context.obj)
+    with assemble.parts(settings, watch=watch) as parts:
+        planned = planning.planned(parts, assemble.chosen(parts.sources, source, "pdns"))
+    printing.say(printing.json_text(plans.as_json(planned)) if as_json else plans.as_text(planned))
 
 
 def serve(context: typer.Context) -> None:

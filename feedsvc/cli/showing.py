@@ -7,9 +7,10 @@ from datetime import datetime
 
 from feedsvc import clock
 from feedsvc.cli.printing import printable, table
+from feedsvc.judge.quota import SpanStanding, Standing
 from feedsvc.model import Decision, Evidence, ExportState
 from feedsvc.pipeline.reading import Explanation
-from feedsvc.pipeline.standing import SourceStand, Stand
+from feedsvc.pipeline.standing import PlanStand, SourceStand, Stand
 from feedsvc.publish.shapes import export_json, finding_json, partner_json, refused_json
 
 
@@ -151,9 +152,60 @@ def _source_json(one: SourceStand) -> Mapping[str, object]:
         "last_complete": _time(one.last_complete),
         "next_run": _time(one.next_run),
         "cursor": dict(one.cursor),
-        "quota": one.quota,
+        "quota": quota_json(one.quota) if one.quota else None,
+        "plan": _plan_json(one.plan) if one.plan else None,
         "refused": [refused_json(refused) for refused in one.refused],
     }
+
+
+def quota_json(stands: Standing) -> Mapping[str, object]:
+    """What of a key's quota is spent: the span that has the least left, then each."""
+    return {
+        **_span_json(stands.tightest),
+        "closed_until": _time(stands.closed_until),
+        "reason": stands.closed_why or None,
+        "spans": [{"span": one.span, **_span_json(one)} for one in stands.spans],
+    }
+
+
+def _span_json(one: SpanStanding | None) -> Mapping[str, object]:
+    return {
+        "spent": one.spent if one else 0,
+        "limit": one.limit if one else None,
+        "left": one.left if one else None,
+        "resets_at": _time(one.resets_at) if one else None,
+    }
+
+
+def _plan_json(planned: PlanStand) -> Mapping[str, object]:
+    return {
+        "calls_left": planned.calls_left,
+        "goes_on_at": _time(planned.goes_on_at),
+        "done_at": _time(planned.done_at),
+    }
+
+
+def quota_text(name: str, stands: Standing) -> list[str]:
+    """A key's quota in one line a span, and why it is closed if it is."""
+    lines = [f"  {name}: {_span_text(one)}" for one in stands.spans]
+    if stands.closed_until is not None:
+        lines.append(f"  {name}: closed until {said(stands.closed_until)}: {printable(stands.closed_why)}")
+    return lines
+
+
+def _span_text(one: SpanStanding) -> str:
+    limit = f"{one.spent:,} of {one.limit:,} calls" if one.limit is not None else f"{one.spent:,} calls"
+    left = "" if one.left is None else f", {one.left:,} left"
+    again = f", begins anew {said(one.resets_at)}" if one.resets_at else ""
+    return f"{one.span}: {limit} spent{left}{again}"
+
+
+def _plan_text(one: SourceStand) -> list[str]:
+    if one.plan is None:
+        return []
+    on = f"; goes on {said(one.plan.goes_on_at)}" if one.plan.goes_on_at else ""
+    done = f", done about {said(one.plan.done_at)}" if one.plan.done_at else ""
+    return [f"  {one.name}: {one.plan.calls_left:,} calls of an unfinished poll are left{on}{done}"]
 
 
 def status_text(stand: Stand) -> str:
@@ -162,6 +214,10 @@ def status_text(stand: Stand) -> str:
         (one.name, one.kind, one.outcome or "-", said(one.last_run), said(one.next_run), one.reason) for one in stand.sources
     ]
     blocks = [table(sources, ["SOURCE", "KIND", "OUTCOME", "LAST RUN", "NEXT RUN", "REASON"])]
+    quotas = [line for one in stand.sources if one.quota for line in quota_text(one.name, one.quota)]
+    plans = [line for one in stand.sources for line in _plan_text(one)]
+    if quotas or plans:
+        blocks.append("\n".join(["quotas:", *quotas, *plans]))
     refusals = [
         f"  {one.name}: {refused.count} x {refused.reason}, for example {printable(refused.sample)}"
         for one in stand.sources

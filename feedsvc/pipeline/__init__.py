@@ -17,6 +17,7 @@ from feedsvc.model import Change, Delta, Outcome, SourceOutcome
 from feedsvc.pipeline import exporting, polling, publishing, reading
 from feedsvc.pipeline.exporting import Exported
 from feedsvc.pipeline.parts import Parts
+from feedsvc.pipeline.polling import Turn
 from feedsvc.sources.port import Source
 
 
@@ -33,11 +34,11 @@ class RunResult:
         return all(one.outcome is Outcome.COMPLETE for one in self.delta.sources) and not self.exported.held
 
 
-def run(parts: Parts, sources: Sequence[Source], window: datetime | None = None) -> RunResult:
+def run(parts: Parts, sources: Sequence[Source], turn: Turn | None = None) -> RunResult:
     """Poll these sources once, publish what is approved, write the lists.
 
     Args:
-        window: the planned moment this run stands for; None when a person asked.
+        turn: what the schedule runs it for; None when a person asked.
     """
     started = parts.clock()
     outcomes: list[SourceOutcome] = []
@@ -46,7 +47,7 @@ def run(parts: Parts, sources: Sequence[Source], window: datetime | None = None)
         if parts.stop.is_set():
             outcomes.append(SourceOutcome(source.name, Outcome.SKIPPED, polling.STOPPED))
             continue
-        polled = polling.poll(parts, source, window)
+        polled = polling.poll(parts, source, turn)
         outcomes.append(polled.outcome)
         changes += polled.changes
         changes += publishing.publish_approved(parts)

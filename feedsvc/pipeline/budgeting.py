@@ -1,48 +1,124 @@
-"""What a poll may ask of a provider: the ledger in history, as `sources.port.Budget`."""
+"""What a poll may ask of a provider: the ledger in history, judged by `judge.quota`, as the `Budget` that sources know.
+
+Accounts are by key, not by source: two sources with one key share what it may ask. A key is told from others by a digest
+under a secret of this installation; of the key itself nothing is kept.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feedsvc.clock import rfc3339
-from feedsvc.model import Learnt, Span
-from feedsvc.pipeline.parts import Parts
+from feedsvc.clock import Clock
+from feedsvc.errors import Busy
+from feedsvc.history.port import History
+from feedsvc.judge import quota
+from feedsvc.judge.quota import Standing, Terms
+from feedsvc.model import Account, Learnt, Span
+from feedsvc.pipeline.parts import Billing
 from feedsvc.sources.port import Pause
 
-LONGEST_STAY_AWAY = timedelta(days=1)
-"""A Retry-After beyond this is taken for this: a provider's mistake must not silence a source for ever."""
+TELLING = timedelta(hours=1)
+"""What a provider said of its quotas longer ago is asked for anew, where asking is free."""
+
+_SALT = "account-salt"
+_DIGITS = 6  # of the digest: enough for the keys of one installation, and of no use to guess a key by
 
 
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """The budget of one source."""
+    """The budget of one poll; see `sources.port.Budget`.
 
-    def __init__(self, parts: Parts, source: str) -> None:
-        self._parts = parts
-        self._key = f"stay-away/{source}"
+    Attributes:
+        history: belongs to the thread that polls; no transaction may be open when a call is paid for.
+    """
+
+    history: History
+    account: str
+    terms: Terms
+    clock: Clock
 
     def spend(self, pending: int, total: int) -> Pause | None:
-        del pending, total
-        return None
+        """Take one call from the ledger, on disk before it is made; until when not, and why, when there is none."""
+        now = self.clock()
+        with self.history.transaction():
+            known = self.history.quotas.get(self.account)
+            after, wait = quota.spend(known, self.terms, pending=pending, total=total, now=now)
+            if after != known:
+                self.history.quotas.keep(after)
+        return None if wait is None else Pause(wait.until, wait.why)
 
     def learn(self, quotas: Sequence[Learnt]) -> None:
-        del quotas
+        """Believe what an answer said about quotas."""
+        if quotas:
+            self._change(lambda known, now: quota.learn(known, self.terms, quotas, now=now))
 
     def over(self, span: Span | None, retry_after: float | None) -> None:
-        del span
-        if retry_after:
-            until = self._parts.clock() + min(timedelta(seconds=retry_after), LONGEST_STAY_AWAY)
-            with self._parts.history.transaction():
-                self._parts.history.keep_note(self._key, rfc3339(until))
+        """Ask no more until the provider will have it."""
+        self._change(lambda known, now: quota.over(known, self.terms, span, retry_after, now=now))
 
     def forecast(self, pending: int, total: int) -> datetime | None:
-        del pending, total
-        return None
+        """When so many more calls will have been made."""
+        return quota.forecast(self._known(), self.terms, pending=pending, total=total, now=self.clock())
 
     def wants_telling(self) -> bool:
-        return False
+        """Whether what the provider said is too old to go by."""
+        told = self._known().learnt_at
+        return told is None or not timedelta(0) <= self.clock() - told < TELLING
+
+    def standing(self) -> Standing:
+        """What was spent, what is left, when it begins anew."""
+        return quota.standing(self._known(), self.terms, now=self.clock())
 
     @contextlib.contextmanager
     def connections(self, wanted: int) -> Iterator[int]:
-        yield wanted
+        """Hold those of the key's connections that no other poll of this machine holds; the system lets go of them."""
+        with ExitStack() as held:
+            free = 0
+            for number in range(wanted):
+                with contextlib.suppress(Busy):
+                    held.enter_context(self.history.runs.claim(f"connection/{self.account}/{number}"))
+                    free += 1
+            yield free
+
+    def _known(self) -> Account:
+        return self.history.quotas.get(self.account)
+
+    def _change(self, judged: Callable[[Account, datetime], Account]) -> None:
+        now = self.clock()
+        with self.history.transaction():
+            self.history.quotas.keep(judged(self._known(), now))
+
+
+def ledger(history: History, billing: Billing, clock: Clock, *, person: bool) -> Ledger:
+    """The budget of a source.
+
+    Args:
+        person: who asks may use the calls that the schedule leaves to people.
+    """
+    terms = Terms(billing.traits.allowances, billing.daily_quota, billing.reserved, billing.every, person)
+    return Ledger(history, account(history, billing), terms, clock)
+
+
+def account(history: History, billing: Billing) -> str:
+    """`dnsdb/3f9a1c`: whose quota a source spends."""
+    salt = history.note(_SALT) or ""
+    digest = hmac.new(salt.encode(), billing.key_digest, hashlib.sha256).hexdigest()
+    return f"{billing.provider}/{digest[:_DIGITS]}"
+
+
+def has_salt(history: History) -> bool:
+    """Whether there is a secret under which keys are told apart."""
+    return history.note(_SALT) is not None
+
+
+def keep_salt(history: History) -> None:
+    """Make that secret, once; inside a transaction, as another process may do the same."""
+    if not has_salt(history):
+        history.keep_note(_SALT, secrets.token_hex(32))

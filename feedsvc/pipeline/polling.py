@@ -16,15 +16,17 @@ import structlog
 from feedsvc import clock
 from feedsvc.errors import Busy, SourceError
 from feedsvc.history.port import History
-from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome
+from feedsvc.model import Batch, Change, End, Outcome, Refused, Run, SourceOutcome, Status
 from feedsvc.names import Netblock
-from feedsvc.pipeline import settling
+from feedsvc.pipeline import budgeting, settling
 from feedsvc.pipeline.absorbing import absorb
-from feedsvc.pipeline.budgeting import LONGEST_STAY_AWAY, Ledger
 from feedsvc.pipeline.parts import Parts
-from feedsvc.sources.port import Poll, Source
+from feedsvc.sources.port import Known, Poll, Source
 
 log = structlog.get_logger()
+
+_ALIVE = frozenset({Status.CANDIDATE, Status.HELD, Status.APPROVED, Status.PUBLISHED})
+_FRONTED = 1_000  # findings, the newest, that names in front are looked for
 
 STOPPED = "stopped: the process was asked to end"
 
@@ -37,26 +39,39 @@ class Polled:
     changes: tuple[Change, ...] = ()
 
 
-def poll(parts: Parts, source: Source, window: datetime | None = None) -> Polled:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the schedule polls a source for.
+
+    Attributes:
+        window: the planned moment that the poll stands for.
+        continuing: an unfinished poll is carried on, and nothing else is asked.
+    """
+
+    window: datetime
+    continuing: bool = False
+
+
+def poll(parts: Parts, source: Source, turn: Turn | None = None) -> Polled:
     """Read a source once and store what it says.
 
     Args:
-        window: the planned moment this poll stands for; now when a person asked.
+        turn: None when a person asked.
     """
     try:
         with parts.history.runs.claim(f"poll/{source.name}"):
-            return _poll_claimed(parts, source, window)
+            return _poll_claimed(parts, source, turn or Turn(parts.clock()))
     except Busy:
         return Polled(SourceOutcome(source.name, Outcome.SKIPPED, "another process is polling it at this moment"))
 
 
-def _poll_claimed(parts: Parts, source: Source, window: datetime | None) -> Polled:
+def _poll_claimed(parts: Parts, source: Source, turn: Turn) -> Polled:
     now = parts.clock()
     with parts.history.transaction():
-        run = parts.history.runs.begin(f"poll/{source.name}", window or now, now)
+        run = parts.history.runs.begin(f"poll/{source.name}", turn.window, now)
     if run is None:
-        return Polled(SourceOutcome(source.name, Outcome.SKIPPED, f"its window of {window} was polled already"))
-    said = _read(parts, source, run, now)
+        return Polled(SourceOutcome(source.name, Outcome.SKIPPED, f"its window of {turn.window} was polled already"))
+    said = _read(parts, source, run, asked(parts, source, turn, now))
     outcome = SourceOutcome(source.name, *_summary(said.ends), refused=_merge(said.refused), at=parts.clock())
     last = _close(parts, run, outcome, said)
     log.info("source.polled", source=source.name, outcome=str(outcome.outcome), reason=outcome.reason)
@@ -81,30 +96,27 @@ class _Said:
 
     changes: list[Change] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
+    done: set[Netblock] = field(default_factory=set)
     refused: list[Refused] = field(default_factory=list)
 
 
-def _read(parts: Parts, source: Source, run: Run, now: datetime) -> _Said:
+def _read(parts: Parts, source: Source, run: Run, wanted: Poll) -> _Said:
     said = _Said()
-    for batch in _batches(parts, source, now):
+    for batch in _batches(parts, source, wanted):
         with parts.history.transaction():
             said.changes.extend(absorb(parts, source.name, batch, parts.clock()))
             parts.history.facts.refuse(run.id, source.name, batch.refused)
         said.refused.extend(batch.refused)
         said.ends.extend([batch.end] if batch.end else [])
-        parts.progress(f"{source.name}: {len(said.ends)} of {len(_netblocks(parts, source))} netblocks")
+        said.done.update(batch.scope if batch.end else ())
+        parts.progress(f"{source.name}: {len(said.done)} of {len(wanted.netblocks)} netblocks")
     return said
 
 
-def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
+def _batches(parts: Parts, source: Source, wanted: Poll) -> Iterator[Batch]:
     """What the source yields; whatever it raises, and being asked to stop, becomes a last batch with an end."""
-    away = _stay_away(parts, source, now)
-    if away is not None:
-        yield Batch(end=away)
-        return
-    cursors = parts.history.facts.cursors(source.name)
     try:
-        for batch in source.read(Poll(_netblocks(parts, source), cursors, now, Ledger(parts, source.name))):
+        for batch in source.read(wanted):
             yield batch
             if parts.stop.is_set():
                 yield Batch(end=End(Outcome.PARTIAL, STOPPED))
@@ -116,24 +128,34 @@ def _batches(parts: Parts, source: Source, now: datetime) -> Iterator[Batch]:
         yield Batch(end=End(Outcome.FAILED, f"broke with {type(err).__name__}; the log has the trace"))
 
 
+def asked(parts: Parts, source: Source, turn: Turn, now: datetime) -> Poll:
+    """What a source is polled for."""
+    billing = parts.billing.get(source.name)
+    return Poll(
+        netblocks=_netblocks(parts, source),
+        cursors=parts.history.facts.cursors(source.name),
+        now=now,
+        budget=budgeting.ledger(parts.history, billing, parts.clock, person=parts.person) if billing else None,
+        active=parts.history.findings.active() if billing else {},
+        known=_known(parts) if billing else (),
+        watched=parts.matcher.netblocks,
+        continuing=turn.continuing,
+    )
+
+
+def _known(parts: Parts) -> list[Known]:
+    return [Known(one.name, one.rdata) for one in parts.history.findings.recent(_ALIVE, _FRONTED)]
+
+
 def _netblocks(parts: Parts, source: Source) -> tuple[Netblock, ...]:
     # A log is read once: a line that was passed over for one watch is lost for all.
     return parts.asked if source.kind == "pdns" else parts.matcher.netblocks
 
 
-def _stay_away(parts: Parts, source: Source, now: datetime) -> End | None:
-    until = stays_away_until(parts, source.name, now)
-    if until is None:
-        return None
-    return End(Outcome.SKIPPED, f"the provider asked us to stay away until {clock.rfc3339(until)}")
-
-
-def stays_away_until(parts: Parts, source: str, now: datetime) -> datetime | None:
-    """Until when a provider asked us to leave it alone; None when it did not, or that is over."""
-    text = parts.history.note(f"stay-away/{source}")
-    until = clock.parse_rfc3339(text) if text else now
-    # Further away than anybody can ask for, it was written by a clock that has since stepped back.
-    return until if now < until <= now + LONGEST_STAY_AWAY else None
+def goes_on_at(history: History, source: str) -> datetime | None:
+    """When an unfinished poll of a source may be carried on; None when there is none that waits for its budget."""
+    text = history.note(f"again/{source}")
+    return clock.parse_rfc3339(text) if text else None
 
 
 def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[Change]:
@@ -141,6 +163,8 @@ def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[
     with parts.history.transaction():
         changes = settling.settle(parts, outcome.name, said.changes, now)
         changes += settling.expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
+        again = min((end.again_at for end in said.ends if end.again_at is not None), default=None)
+        parts.history.keep_note(f"again/{outcome.name}", clock.rfc3339(again) if again else "")
         parts.history.runs.end(run.id, [outcome], now)
     return changes
 

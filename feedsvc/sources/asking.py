@@ -11,7 +11,7 @@ from feedsvc.http import Answer, Client, HttpError, Request
 from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.sources import plan
 from feedsvc.sources.calling import Calling, Heard
-from feedsvc.sources.endings import COMPLETE, Part, worst
+from feedsvc.sources.endings import COMPLETE, Part, pointless, worst
 from feedsvc.sources.plan import Piece, Plan, Target
 from feedsvc.sources.port import Budget, Pause, Provider, Reply, Traits
 
@@ -90,9 +90,24 @@ class Asking:
     """
 
     def __init__(
-        self, source: str, provider: Provider, http: Client, planned: Plan, budget: Budget, *, width: int, now: Clock
+        self,
+        source: str,
+        provider: Provider,
+        http: Client,
+        planned: Plan,
+        budget: Budget,
+        *,
+        kept: Plan,
+        width: int,
+        now: Clock,
     ) -> None:
+        """Begin.
+
+        Args:
+            kept: what is left to be asked of netblocks that are not asked about now.
+        """
         self._source = source
+        self._kept = kept
         self._traits = provider.traits
         self._budget = budget
         self._now = now
@@ -115,6 +130,9 @@ class Asking:
 
     def batches(self) -> Iterator[Batch]:
         """What comes, with the plan's cursor, the marks and the ends; every target has its end in one of them."""
+        if any(not any(piece.concerns(target) for piece in self._queue.left) for target in self._targets):
+            # A poll about another netblock answered what this one waited for.
+            yield self._reached(Batch())
         for heard in self._calling.heard():
             yield self._batch(heard)
         if self._doubted and self._proven:
@@ -153,9 +171,14 @@ class Asking:
         done = [target for target in self._targets if not any(piece.concerns(target) for piece in waiting)]
         self._targets = [target for target in self._targets if target not in done]
         marks = [Cursor(self._source, str(one.netblock), rfc3339(one.began)) for one in done]
-        kept = Cursor(self._source, plan.SCOPE, plan.to_text(Plan(tuple(self._targets), waiting, self._made)))
+        kept = Cursor(self._source, plan.SCOPE, plan.to_text(self._left(waiting)))
         scope = tuple(target.netblock for target in done)
         return replace(batch, cursors=(*batch.cursors, *marks, kept), scope=scope, end=COMPLETE if done else None)
+
+    def _left(self, waiting: tuple[Piece, ...]) -> Plan:
+        return Plan(
+            (*self._targets, *self._kept.targets), (*waiting, *self._kept.pending), self._made if self._targets else 0
+        )
 
     def _waiting(self) -> tuple[Piece, ...]:
         unsure = (piece for piece, _ in (*self._stuck, *self._doubted))
@@ -178,6 +201,10 @@ class Asking:
             return self._held(self._calling.held, begun)
         if any(piece.concerns(target) for piece in self._queue.dear):
             return End(begun, f"has cost its {self._traits.max_calls:,} calls of one poll; the next one goes on")
+        if not self._stuck and pointless(self._calling.parts):
+            # Each answer was to be asked for again in halves, and none of these was any better.
+            last = self._calling.parts[-1]
+            return End(begun, f"{last.about}: {last.end.reason}; asked no further", trouble=last.end.trouble)
         return End(
             begun,
             "asked no further, as asking on is pointless"

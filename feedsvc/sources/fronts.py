@@ -62,10 +62,18 @@ class Fronts:
         self._most = most
         self._now = now
 
+    @property
+    def _asks(self) -> bool:
+        return isinstance(self._provider, Fronting) and self._provider.traits.fronts and self._most > 0
+
+    def count(self, poll: Poll) -> int:
+        """How many names would be asked about."""
+        return len(chosen(poll.known, poll.cursors, self._most, poll.now)) if self._asks else 0
+
     def batches(self, poll: Poll, budget: Budget) -> Iterator[Batch]:
         """Ask, and yield what comes: without an end, as no netblock depends on it."""
         provider = self._provider
-        if not isinstance(provider, Fronting) or not provider.traits.fronts or self._most == 0:
+        if not isinstance(provider, Fronting) or not self._asks:
             return
         yield Batch(cursors=tuple(Cursor(self._source, scope, "") for scope in forgotten(poll.known, poll.cursors)))
         asked = chosen(poll.known, poll.cursors, self._most, poll.now)

@@ -146,6 +146,15 @@ def pruned(plan: Plan, netblocks: Sequence[Netblock], traits: Traits) -> Plan:
     return replace(plan, targets=targets, pending=tuple(fit for piece in pending for fit in _fitting(piece, traits)))
 
 
+def parted(plan: Plan, netblocks: Sequence[Netblock]) -> tuple[Plan, Plan]:
+    """What of a plan is about these netblocks, and the rest; a piece that is about both is in the first."""
+    ours = tuple(target for target in plan.targets if target.netblock in netblocks)
+    others = tuple(target for target in plan.targets if target.netblock not in netblocks)
+    wanted = tuple(piece for piece in plan.pending if any(piece.concerns(target) for target in ours))
+    left = tuple(piece for piece in plan.pending if piece not in wanted)
+    return Plan(ours, wanted, plan.made), Plan(others, left)
+
+
 def ordered(plan: Plan, marks: Mapping[str, datetime], active: Mapping[str, datetime], now: datetime) -> Plan:
     """The plan with the most urgent first: what was never answered, then what waits longest, lively ones four times as fast.
 

@@ -68,23 +68,23 @@ class PdnsSource:
             yield from self._asked(poll, poll.budget, width)
 
     def _asked(self, poll: Poll, budget: Budget, width: int) -> Iterator[Batch]:
-        for netblock in self.too_large(poll.netblocks) if not poll.continuing else ():
-            end = End(Outcome.SKIPPED, _price(netblock, self.provider.traits.max_addresses))
+        for netblock, end in self.skipped(poll.netblocks) if not poll.continuing else ():
             yield Batch(scope=(netblock,), end=end)
-        planned = self.plan(poll)
+        planned, kept = plan.parted(self.plan(poll), poll.netblocks)
         if not planned.targets:
             yield Batch(end=End(Outcome.SKIPPED, "there is nothing to ask about"))
             return
         self._ask_quotas(budget)
-        asking = Asking(self.name, self.provider, self._http, planned, budget, width=width, now=self._now)
+        asking = Asking(self.name, self.provider, self._http, planned, budget, kept=kept, width=width, now=self._now)
         yield from asking.batches()
         if asking.finished:
             yield from self._fronts.batches(poll, budget)
 
     def plan(self, poll: Poll) -> Plan:
-        """What this poll is going to ask, as far as can be known before; asks nobody."""
+        """What is to be asked, as far as can be known before, and what is left of netblocks that are not; asks nobody."""
         traits = self.provider.traits
-        kept = plan.pruned(plan.from_text(poll.cursors.get(plan.SCOPE, "")), poll.netblocks, traits)
+        watched = (*poll.netblocks, *poll.watched)
+        kept = plan.pruned(plan.from_text(poll.cursors.get(plan.SCOPE, "")), watched, traits)
         under_way = {target.netblock for target in kept.targets}
         news = (
             [] if poll.continuing else [one for one in poll.netblocks if one not in under_way and not self._too_large(one)]
@@ -101,9 +101,14 @@ class PdnsSource:
                 call, left = plan.first_call(left, self.provider.traits)
                 yield self.provider.request(call.question)
 
-    def too_large(self, netblocks: Sequence[Netblock]) -> list[Netblock]:
-        """Those that are too many addresses for a provider that knows nothing but addresses."""
-        return [one for one in netblocks if self._too_large(one)]
+    def skipped(self, netblocks: Sequence[Netblock]) -> list[tuple[Netblock, End]]:
+        """Those that are too many addresses for a provider that knows nothing but addresses, and what that would cost."""
+        most = self.provider.traits.max_addresses
+        return [(one, End(Outcome.SKIPPED, _price(one, most))) for one in netblocks if self._too_large(one)]
+
+    def fronts(self, poll: Poll) -> int:
+        """How many names of findings this poll would ask about, at most."""
+        return self._fronts.count(poll)
 
     def _too_large(self, netblock: Netblock) -> bool:
         traits = self.provider.traits

@@ -225,11 +225,13 @@ class Poll:
     """What a source is read for.
 
     Attributes:
-        netblocks: those that are watched; overlapping ones share their calls.
+        netblocks: those to ask about; overlapping ones share their calls.
         cursors: position by scope, as the source's batches stored them.
         budget: None for a source that costs nothing.
         active: when each netblock, as text, was last seen to do something; those are asked first when calls are short.
         known: names of findings, the newest first, that fronts may be looked for.
+        watched: all that are watched; what an unfinished poll left of those that are not asked about now is kept. Empty: no
+            more than `netblocks`.
         continuing: what an earlier poll left is asked, and nothing else: its time has come before that of the next poll.
     """
 
@@ -239,6 +241,7 @@ class Poll:
     budget: Budget | None = None
     active: Mapping[str, datetime] = field(default_factory=dict)
     known: Sequence[Known] = ()
+    watched: Sequence[Netblock] = ()
     continuing: bool = False
 
 

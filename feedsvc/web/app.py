@@ -8,7 +8,6 @@ for neighbours only. Builds no part: `feedsvc.assemble` does, and hands them in.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
 import structlog
@@ -17,28 +16,28 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from feedsvc.config import SourceSettings
 from feedsvc.errors import HistoryError
 from feedsvc.web import exports, metrics
 from feedsvc.web.access import Access
 from feedsvc.web.asgi import App
 from feedsvc.web.exports import ExportsApp
 from feedsvc.web.front import Front, Mount
+from feedsvc.web.metrics import Told
 
 _log = structlog.get_logger()
 
 
-def build_app(*, access: Access, taxii: Mount, lists: ExportsApp, sources: Sequence[SourceSettings]) -> Front:
+def build_app(*, access: Access, taxii: Mount, lists: ExportsApp, told: Told) -> Front:
     """The ASGI application of one worker; it closes `access` when the worker ends.
 
     Args:
         access: handed to the faces too.
         taxii: the TAXII server, where it is and what it speaks.
         lists: the block list files.
-        sources: those configured, for the metrics.
+        told: what the metrics speak of.
     """
     pages = Litestar(
-        [_health, _readiness(access), _metrics(access, sources)],
+        [_health, _readiness(access), _metrics(access, told)],
         openapi_config=None,
         logging_config=None,
         debug=False,
@@ -62,11 +61,11 @@ def _readiness(access: Access) -> HTTPRouteHandler:
     return readiness
 
 
-def _metrics(access: Access, sources: Sequence[SourceSettings]) -> HTTPRouteHandler:
+def _metrics(access: Access, told: Told) -> HTTPRouteHandler:
     # In a thread: counting findings may take longer than a TAXII page may wait.
     @get("/metrics", sync_to_thread=True, guards=[_only_neighbours], media_type=metrics.CONTENT_TYPE)
     def scrape() -> bytes:
-        return metrics.render(access.state, sources)
+        return metrics.render(access.state, told)
 
     return scrape
 

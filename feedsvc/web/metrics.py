@@ -6,8 +6,9 @@ partners are in it; names that were found, clients and secrets are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,41 +17,57 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from feedsvc.clock import utc_now
 from feedsvc.config import SourceSettings
 from feedsvc.history import open_history
 from feedsvc.history.port import History
 from feedsvc.model import Outcome
+from feedsvc.pipeline import budgeting
+from feedsvc.pipeline.parts import Billing
 
 CONTENT_TYPE = "text/plain; version=0.0.4"  # litestar adds the charset
 
 
-def render(state: Path, sources: Sequence[SourceSettings]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the metrics speak of.
+
+    Attributes:
+        sources: those configured, so that one which never ran is seen too.
+        billing: of those that cost calls, by name.
+    """
+
+    sources: Sequence[SourceSettings] = ()
+    billing: Mapping[str, Billing] = field(default_factory=dict)
+
+
+def render(state: Path, told: Told) -> bytes:
     """One scrape. Opens a history of its own: call it in any thread.
 
     Args:
         state: where the history is.
-        sources: those configured, so that one which never ran is seen too.
 
     Raises:
         HistoryError: the state cannot be read.
     """
     with closing(open_history(state, read_only=True)) as history:
         registry = CollectorRegistry()
-        registry.register(_FromHistory(history, sources))
+        registry.register(_FromHistory(history, told))
         return generate_latest(registry)
 
 
 class _FromHistory(Collector):
-    def __init__(self, history: History, sources: Sequence[SourceSettings]) -> None:
+    def __init__(self, history: History, told: Told) -> None:
         self._history = history
-        self._sources = sources
+        self._told = told
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("feedsvc_build", "The running release.", {"version": _release()})
-        yield from _sources(self._history, self._sources)
+        yield from _sources(self._history, self._told.sources)
+        yield from _quotas(self._history, self._told.billing)
         yield _findings(self._history)
         yield from _exports(self._history)
         yield _partners(self._history)
@@ -87,6 +104,25 @@ def _completed(history: History) -> Metric:
     for name, at in sorted(latest.items()):
         gauge.add_metric([name], at.timestamp())
     return gauge
+
+
+def _quotas(history: History, billing: Mapping[str, Billing]) -> Iterator[Metric]:
+    spent = _gauge("quota_spent", "Calls spent in a span of a source's key.", "source", "span")
+    left = _gauge("quota_left", "Calls left in a span; absent where there is no limit.", "source", "span")
+    resets = _gauge("quota_resets_timestamp_seconds", "When a span begins anew.", "source", "span")
+    closed = _gauge(
+        "quota_closed_until_timestamp_seconds", "Until when a source's key may ask nothing; 0: it may.", "source"
+    )
+    for source, whose in sorted(billing.items()):
+        stands = budgeting.ledger(history, whose, utc_now, person=False).standing()
+        for one in stands.spans:
+            spent.add_metric([source, one.span], one.spent)
+            if one.left is not None:
+                left.add_metric([source, one.span], one.left)
+            if one.resets_at is not None:
+                resets.add_metric([source, one.span], one.resets_at.timestamp())
+        closed.add_metric([source], stands.closed_until.timestamp() if stands.closed_until else 0.0)
+    yield from (spent, left, resets, closed)
 
 
 def _findings(history: History) -> Metric:

@@ -98,7 +98,8 @@ def test_after_a_429_the_provider_is_left_alone_for_as_long_as_it_asked(site: Si
     server.fault = None
     [source] = site.poll().delta.sources
     assert (source.outcome, len(server.calls)) == (Outcome.SKIPPED, calls)
-    assert "stay away" in source.reason
+    assert "the provider says that calls come too fast" in source.reason
+    assert "goes on" in source.reason
 
 
 def test_the_next_complete_poll_heals(site: Site, server: CofServer) -> None:

@@ -32,6 +32,7 @@ from feedsvc.web.app import build_app
 from feedsvc.web.asgi import Message, Receive, Scope, Send, answer
 from feedsvc.web.exports import ExportsApp
 from feedsvc.web.front import Front, Mount
+from feedsvc.web.metrics import Told
 from tests import making
 from tests.web.asking import Reply, ask
 
@@ -48,7 +49,7 @@ async def taxii(scope: Scope, receive: Receive, send: Send) -> None:
 
 def app_over(access: Access, folder: Path) -> Front:
     lists = ExportsApp(folder=folder, lists=(), access=access)
-    return build_app(access=access, taxii=Mount("/taxii2", taxii), lists=lists, sources=SOURCES)
+    return build_app(access=access, taxii=Mount("/taxii2", taxii), lists=lists, told=Told(SOURCES))
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""What a poll of a provider would ask and cost, without asking: for `poll --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feedsvc.http import Request
+from feedsvc.judge import quota
+from feedsvc.model import End
+from feedsvc.pipeline import budgeting, polling
+from feedsvc.pipeline.parts import Parts
+from feedsvc.sources import plan
+from feedsvc.sources.polling import PdnsSource
+from feedsvc.sources.port import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a poll of one source would do.
+
+    Attributes:
+        calls: in the order in which they would be made; pages and parts of answers that are cut come on top.
+        kept: how many of them an earlier poll has left.
+        fronts: how many more calls would look for names in front of findings, at most.
+        skipped: what would not be asked about, and why.
+        quota: how the key's account stands before.
+        done_at: when the last call would have been made; None when nothing holds it up.
+    """
+
+    source: str
+    provider: str
+    calls: tuple[Request, ...]
+    kept: int
+    fronts: int
+    skipped: tuple[End, ...]
+    quota: quota.Standing
+    done_at: datetime | None
+
+
+def planned(parts: Parts, sources: Sequence[Source]) -> list[Planned]:
+    """What polling these sources now would ask; those that cost no calls are left out."""
+    return [_planned(parts, source) for source in sources if isinstance(source, PdnsSource)]
+
+
+def _planned(parts: Parts, source: PdnsSource) -> Planned:
+    now = parts.clock()
+    billing = parts.billing[source.name]
+    wanted = polling.asked(parts, source, polling.Turn(now), now)
+    whole, _ = plan.parted(source.plan(wanted), wanted.netblocks)
+    kept = plan.from_text(wanted.cursors.get(plan.SCOPE, ""))
+    calls = tuple(source.requests(whole))
+    ledger = budgeting.ledger(parts.history, billing, parts.clock, person=parts.person)
+    return Planned(
+        source=source.name,
+        provider=billing.provider,
+        calls=calls,
+        kept=plan.calls(plan.parted(kept, wanted.netblocks)[0].pending, billing.traits),
+        fronts=source.fronts(wanted),
+        skipped=tuple(end for _, end in source.skipped(wanted.netblocks)),
+        quota=ledger.standing(),
+        done_at=ledger.forecast(len(calls), whole.made + len(calls)),
+    )
