@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from feedsvc.errors import SourceError
 from feedsvc.http import api_key, discreetly
 from feedsvc.model import Batch, Observation, Outcome
 from feedsvc.names import parse_name, parse_netblock
@@ -51,6 +53,7 @@ def read(*lines: bytes | dict[str, Any], netblock: str = "198.51.100.0/24") -> H
         {"time_first": 1700000000.25, "time_last": "1700000600.75"},
         {"bailiwick": "example.net", "origin": "https://pdns.example/", "meta": {"x": [1]}, "time_first_ms": 1},
         {"count": None, "sensor_id": None, "zone_time_first": None},
+        {"tlp": "red", "chain": ["edge.example.org"], "inside": False},
     ],
     ids=str,
 )
@@ -205,6 +208,37 @@ def test_a_long_answer_comes_in_batches() -> None:
     assert [len(batch.observations) for batch in batches] == [cof.BATCH, cof.BATCH, 1]
 
 
+def test_rows_come_in_their_order_whether_they_need_putting_right_or_not() -> None:
+    rows = [
+        GOOD | {"rrname": f"{at}.example.net", "rdata": ["198.51.100.7"] if at % 3 else "198.51.100.7"} for at in range(20)
+    ]
+    assert [seen.rrname for seen in read(*rows).observations] == [row["rrname"] for row in rows]
+
+
+def test_rows_fed_one_by_one_are_counted_once_however_many_are_waiting() -> None:
+    rows = Rows(NETBLOCK, NOW)
+    line = json.dumps(GOOD).encode()
+    assert all(rows.feed(line) for _ in range(cof.BATCH + 1))
+    assert rows.full
+    assert (rows.seen, rows.understood, len(rows.batch().observations)) == (cof.BATCH + 1,) * 3
+
+
+def test_any_number_of_blank_lines_ends_no_answer() -> None:
+    assert read(*[b"\n"] * (2 * cof.BATCH), GOOD).observations == (SEEN,)
+
+
+def test_what_came_before_an_answer_broke_is_kept() -> None:
+    def lines() -> Iterator[bytes]:
+        yield from [json.dumps(GOOD).encode() + b"\n"] * 3
+        raise SourceError("the connection was lost")
+
+    rows = Rows(NETBLOCK, NOW)
+    batches: list[Batch] = []
+    with pytest.raises(SourceError):
+        batches.extend(rows.read(lines()))
+    assert [rows.understood, *map(len, (batch.observations for batch in batches))] == [3, 3]
+
+
 def test_many_different_addresses_do_not_make_it_forget_how_to_read() -> None:
     rows = [GOOD | {"rdata": f"198.51.{at // 256}.{at % 256}"} for at in range(20_000)]
     heard = read(*rows, netblock="198.51.0.0/16")
@@ -252,6 +286,23 @@ JSON = st.recursive(
 FIELD = JSON | st.sampled_from(["A", "AAAA", "198.51.100.7", "203.0.113.9", "k3xq.example.net", "::ffff:198.51.100.7", 1])
 ROW = st.fixed_dictionaries({}, optional=dict.fromkeys((*GOOD, "count", "sensor_id", "zone_time_last"), FIELD))
 LINE = ROW.map(lambda row: json.dumps(row).encode()) | st.binary(max_size=60).map(lambda text: text.replace(b"\n", b""))
+
+
+NAME = st.sampled_from(["k3xq.example.net", "K3XQ.example.net.", "a..b", "*.example.net", "198.51.100.7", ""])
+NUMBER: st.SearchStrategy[object] = st.integers(1_699_999_998, 1_700_000_003) | st.sampled_from(
+    [-1, 0, 2**63, 4_102_444_800, "17", 0.5, True, None, []]
+)
+ALMOST_PLAIN = st.fixed_dictionaries(
+    {"rrname": NAME, "rrtype": st.sampled_from(["A", "AAAA", "CNAME"]), "time_first": NUMBER, "time_last": NUMBER},
+    optional={"count": NUMBER, "sensor_id": NUMBER | st.text(), "zone_time_last": NUMBER, "tlp": st.just("red")},
+)
+
+
+@given(ALMOST_PLAIN, st.sampled_from(["198.51.100.7", "203.0.113.9", "2001:db8::7", "::ffff:198.51.100.7", "x.example.org"]))
+def test_a_row_says_the_same_whether_its_address_stands_alone_or_in_an_array(row: dict[str, Any], rdata: str) -> None:
+    alone, in_array = read(row | {"rdata": rdata}), read(row | {"rdata": [rdata]})
+    assert alone.observations == in_array.observations
+    assert alone.refused == in_array.refused
 
 
 @given(st.lists(LINE, max_size=20), st.booleans())
