@@ -20,7 +20,7 @@ MAX_WIRE = 255  # octets with length bytes and root, RFC 1035 §2.3.4
 MAX_TEXT = 253  # the same, written without escapes and without the final dot
 _MAX_SPELLING = 4 * MAX_WIRE + 8  # every octet escaped as \DDD, dots between
 
-_CANONICAL = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
+_CANONICAL = re.compile(r"[a-z0-9_-]{1,63}+(?:\.[a-z0-9_-]{1,63}+)*+")
 # Letters are spelt out: under re.IGNORECASE the KELVIN SIGN would pass for a k.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _RUN = re.compile(r"(?:\\.?|[^.\\])*", re.DOTALL)  # up to a dot that no backslash stands before
@@ -36,8 +36,9 @@ def parse_name(text: str) -> str:
         NameRefused: it is no domain name: empty, an empty label, a label over 63 or a name over 255 octets, an escape that
             is none, a label that IDNA refuses. Odd but decodable names pass; `publishable` judges them.
     """
-    if len(text) <= MAX_TEXT and _CANONICAL.fullmatch(text):
-        return text
+    whole = text[:-1] if text[-1:] == "." else text
+    if len(whole) <= MAX_TEXT and _CANONICAL.fullmatch(whole):
+        return whole
     if len(text) <= MAX_TEXT and _PLAIN.fullmatch(text):
         return text.removesuffix(".").lower()
     if len(text) > _MAX_SPELLING:
