@@ -21,6 +21,9 @@ SOME_SECONDS = 60.0
 MOST_CALLS = 10_000
 """In a burst: more are not told apart, so that no provider's word fills memory or state."""
 
+MOST_LEFT = 2**62
+"""The state holds no greater number."""
+
 BLOCK_AGAIN = timedelta(days=1)
 """After that a block that is spent is asked once more: somebody may have bought a new one."""
 
@@ -247,17 +250,20 @@ def _stocks(known: Mapping[Span, Spent], terms: Terms, now: datetime) -> Iterato
     """Every quota but the bursts, ours and the provider's count of each."""
     for span in ("day", "month"):
         yield from _of_calendar(known.get(span) or Spent(span, windows.began(span, resets(span, terms), now)), terms, now)
-    block = known.get("block", Spent("block", now))
-    whole = cap("block", block.limit, terms)
-    left = block.left if block.left is not None or whole is None else whole - block.calls
-    if left is not None:
-        supplies = [(left - reserve(whole, terms), block.resets_at or FAR), (0, FAR)]
-        yield _Block(
-            iter(supplies), "the block of calls that was bought is spent, and tried once a day" + _kept(whole, terms)
-        )
+    yield from _bought(known.get("block", Spent("block", now)), terms)
     burst = known.get("burst")
     if burst is not None and burst.left is not None:
         yield _Stock(iter([(burst.left, burst.resets_at or now)]), "the provider says that calls come too fast")
+
+
+def _bought(spent: Spent, terms: Terms) -> Iterator[_Block]:
+    whole, left = cap("block", spent.limit, terms), spent.left
+    if left is None and whole is None and spent.resets_at is None:
+        return
+    if left is None:
+        left = MOST_LEFT if whole is None else whole - spent.calls
+    supplies = iter([(left - reserve(whole, terms), spent.resets_at or FAR), (0, FAR)])
+    yield _Block(supplies, "the block of calls that was bought is spent, and tried once a day" + _kept(whole, terms))
 
 
 def _of_calendar(spent: Spent, terms: Terms, now: datetime) -> Iterator[_Stock]:

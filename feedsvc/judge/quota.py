@@ -48,7 +48,6 @@ HORIZON = timedelta(days=3650)
 """Further ahead nothing is forecast."""
 
 _STEPS = 10_000  # of a forecast; what is left then is taken to go on as it went until there
-_LARGEST = 2**62  # the state holds no greater number
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ def _believable(told: Learnt, known: Spent, terms: Terms, now: datetime) -> Lear
 
 
 def _count(number: int | None) -> int | None:
-    return None if number is None or number < 0 else min(number, _LARGEST)
+    return None if number is None or number < 0 else min(number, limits.MOST_LEFT)
 
 
 def _may_be_before(known: Spent, now: datetime) -> bool:

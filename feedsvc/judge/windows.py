@@ -84,8 +84,8 @@ def _renewed(spent: Spent, resets_at: datetime, now: datetime) -> Spent:
     """The provider's count, the end of which has come."""
     if spent.span == "block":
         return replace(spent, left=0, resets_at=None)
-    if spent.span == "burst" or spent.limit is None:
+    if spent.span == "burst":
         return replace(spent, left=None, resets_at=None)
     while resets_at <= now:
         resets_at = shifted(spent.span, resets_at)
-    return replace(spent, left=spent.limit, resets_at=resets_at)
+    return replace(spent, left=None if spent.left is None else spent.limit, resets_at=resets_at)

@@ -311,6 +311,16 @@ def test_a_moment_that_is_too_far_ahead_is_not_waited_for(span: Span) -> None:
     assert one.wait.until == (MIDNIGHT if span == "day" else DECEMBER)
 
 
+def test_a_limit_of_nothing_is_no_limit_that_was_said() -> None:
+    one = spender()
+    one.learn(Learnt("day", limit=100, left=5))
+    one.all_at_once(3)
+    one.learn(Learnt("day", limit=0, left=50))
+    assert one.all_at_once(99) == 2
+    one.now = MIDNIGHT
+    assert one.all_at_once(101) == 100
+
+
 def test_a_burst_of_which_something_is_left_is_over_after_its_seconds() -> None:
     one = spender(PER_MINUTE)
     one.learn(Learnt("burst", left=1))
@@ -506,6 +516,13 @@ def test_a_forecast_goes_through_bursts_days_and_months() -> None:
     assert one.forecast(45) == DECEMBER + 2 * DAY + 61 * SECOND
     assert one.forecast(46) == datetime(2027, 1, 1, tzinfo=UTC)
     assert one.forecast(0) is one.forecast(-1) is None
+
+
+def test_a_forecast_leaves_people_their_share_of_days_to_come() -> None:
+    one = spender(person=False, reserved=0.5)
+    one.learn(Learnt("day", limit=10, left=5, resets_at=NOW + HOUR))
+    assert one.forecast(5) == NOW + HOUR
+    assert one.forecast(6) == NOW + HOUR + DAY
 
 
 def test_a_forecast_waits_for_a_closed_account() -> None:
