@@ -78,7 +78,8 @@ class Account:
         recent: when calls were made that a burst still counts, oldest first; at least the last two.
         closed_until: nothing may be asked before; None when nothing forbids it.
         closed_why: in words; "" with `closed_until` None.
-        refused_at: when the provider last said that a quota is spent; None when it never did.
+        refused_at: when the provider last said that a quota is spent; None when it never did, or has merely asked to be left
+            alone since.
         learnt_at: when the provider last told its quotas; None when it never did.
     """
 

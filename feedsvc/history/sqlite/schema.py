@@ -286,7 +286,7 @@ CREATE TABLE quota_account (
     id TEXT PRIMARY KEY,
     closed_until INTEGER,  -- null: nothing ever closed it
     closed_why TEXT NOT NULL,
-    refused_at INTEGER,  -- null before the provider first said that a quota is spent
+    refused_at INTEGER,  -- null unless the last refusal was of a quota
     learnt_at INTEGER  -- null before the provider first told its quotas
 ) STRICT, WITHOUT ROWID;
 
