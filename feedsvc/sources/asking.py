@@ -86,7 +86,7 @@ class Asking:
     """One poll, from its plan on.
 
     Attributes:
-        finished: whether each netblock of the plan was answered in full.
+        finished: whether nothing of the plan is left that asking on may bring.
     """
 
     def __init__(
@@ -185,12 +185,25 @@ class Asking:
         return plan.joined((*self._calling.under_way, *unsure, *self._queue.left), self._traits)
 
     def _unreached(self) -> Iterator[Batch]:
-        """An end for each target that was not answered in full; those that end alike in one batch."""
+        """An end for each target that was not answered in full; those that end alike in one batch.
+
+        Where all that was not answered in full cannot be, the plan ends as well: the next poll asks about the whole netblock
+        again. It would ask about a crowded address for ever otherwise, and miss what is new beside it.
+        """
         ends: dict[End, list[Target]] = {}
         for target in self._targets:
             ends.setdefault(self._end(target), []).append(target)
+        self._targets = [target for target in self._targets if self._is_open(target)]
+        kept = Cursor(self._source, plan.SCOPE, plan.to_text(self._left(self._waiting())))
         for end, targets in ends.items():
-            yield Batch(scope=tuple(target.netblock for target in targets), end=end)
+            yield Batch(cursors=(kept,), scope=tuple(target.netblock for target in targets), end=end)
+
+    def _is_open(self, target: Target) -> bool:
+        """Whether asking on may bring what is missing of a target: something was not asked, or its answer failed."""
+        failed = (piece for piece, part in self._stuck if part.end.trouble or part.end.stop)
+        doubted = (piece for piece, _ in self._doubted)
+        missing = (*self._calling.under_way, *self._queue.left, *failed, *doubted)
+        return any(piece.concerns(target) for piece in missing)
 
     def _end(self, target: Target) -> End:
         bad = [part for piece, part in (*self._stuck, *self._doubted) if piece.concerns(target)]

@@ -192,6 +192,17 @@ def test_a_crowded_address_does_not_keep_its_neighbours_from_being_answered(http
     assert {(one.name, one.address) for one in server.seen if one.address != "198.51.100.7"} <= pairs(heard)
 
 
+def test_what_is_new_beside_a_crowded_address_is_found_by_the_next_poll(http: Client, server: Server) -> None:
+    few, server.reach = parse_netblock("198.51.100.4/30"), 200
+    server.seen = many(300)
+    before = ask(http, server, few)
+    server.seen.append(Seen("new.example.net", "198.51.100.5"))
+    cursors = {cursor.scope: cursor.position for cursor in before.cursors}
+    after = poll(http, built("securitytrails", server.url, KEYED), [few], cursors=cursors)
+    assert (before.end.outcome, after.end.outcome) == (Outcome.PARTIAL, Outcome.PARTIAL)
+    assert "new.example.net" in after.names
+
+
 class Growing(Server):
     """One that learns of another name after its first answer."""
 
