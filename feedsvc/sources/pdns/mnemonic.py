@@ -63,6 +63,7 @@ _FULL = "it has exactly as many rows as may be had at once, so there may be more
 _ADDRESSES = frozenset({"a", "aaaa"})
 _SPENT = frozenset({402, 429})
 _TLPS: Mapping[str, Tlp] = {"white": Tlp.CLEAR, **{str(tlp): tlp for tlp in Tlp}}
+_FIELDS = 64  # of a row, and more than it has
 _MINUTE, _DAY = 60.0, 86_400.0
 
 
@@ -82,7 +83,7 @@ class Options:
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     max_addresses: Annotated[int, Field(ge=1)] = 4096
     deadline: Annotated[float, Field(gt=0)] = 60.0
-    max_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
+    max_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
 
 
 def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
@@ -168,7 +169,7 @@ class _Mnemonic(Provider):
     ) -> Generator[Batch, None, Reply]:
         """Read one page; `say` has what a row says, or why it says nothing about the question."""
         here = pages.place(asked)
-        page = _page(answer, here)
+        page = _page(answer, here, self.page_size)
         lacking = here.lacking
         for sample in page.rows:
             row = bodies.one(sample, _Row)
@@ -257,7 +258,7 @@ class _Frame(msgspec.Struct, rename="camel"):
     response_code: Any = None
     count: Any = None
     offset: Any = None
-    data: list[msgspec.Raw] | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
     messages: msgspec.Raw = msgspec.Raw(b"nothing")
     meta_data: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -270,8 +271,8 @@ class _Page:
     told: int
 
 
-def _page(answer: Answer, here: Place) -> _Page:
-    """The page that was asked for.
+def _page(answer: Answer, here: Place, size: int) -> _Page:
+    """The page that was asked for, of so many rows at most.
 
     Raises:
         SourceError: the answer is another page, or none; an HttpError when it is a refusal inside of a 200.
@@ -284,7 +285,21 @@ def _page(answer: Answer, here: Place) -> _Page:
         raise SourceError("the answer does not say how many rows there are: is the URL right?")
     if frame.offset not in (None, here.rows):
         raise SourceError(f"the answer begins at another row than the {here.rows:,} that was asked for")
-    return _Page(frame.data or (), told)
+    return _Page(_rows(bytes(frame.data), size), told)
+
+
+def _rows(data: bytes, size: int) -> Sequence[msgspec.Raw]:
+    """The rows of a page, not yet looked at.
+
+    Raises:
+        SourceError: there are none, or so many that to tell them apart would take a hundred times their room.
+    """
+    if data.count(b",") > size * _FIELDS:
+        raise SourceError(f"the answer has far more than the {size:,} rows that were asked for")
+    rows = bodies.one(data, list[msgspec.Raw])
+    if rows is None and data != b"null":
+        raise SourceError("the rows of the answer are no list: is the URL right?")
+    return rows or ()
 
 
 def _refusal(frame: _Frame, said: str) -> HttpError:

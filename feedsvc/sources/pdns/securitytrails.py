@@ -90,7 +90,7 @@ class Options:
     concurrency: Annotated[int, Field(ge=1, le=64)] = 1
     ipv6_prefixes: bool = False
     deadline: Annotated[float, Field(gt=0)] = 60.0
-    max_bytes: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024
+    max_bytes: Annotated[int, Field(ge=1)] = 1024 * 1024
 
 
 def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:

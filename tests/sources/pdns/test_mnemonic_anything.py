@@ -57,3 +57,10 @@ def test_rows_as_deep_as_a_well_are_left_out() -> None:
     body = b'{"responseCode":200,"count":2,"data":[' + deep + b"," + row + b"]}"
     batches, _ = drained(provider.read(answer(body), Question(ADDRESS)))
     assert [one.rrname for batch in batches for one in batch.observations] == ["x.example"]
+
+
+def test_rows_without_number_are_no_answer_and_are_not_told_apart() -> None:
+    provider = built("mnemonic", "", {})
+    body = b'{"responseCode":200,"count":1,"data":[' + b"0," * 100_000 + b"0]}"
+    with pytest.raises(SourceError, match="far more than the 1,000 rows"):
+        drained(provider.read(answer(body), Question(ADDRESS)))
