@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from feedsvc.model import Change, Delta, Outcome, SourceOutcome
 from feedsvc.pipeline import exporting, polling, publishing, reading

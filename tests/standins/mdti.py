@@ -62,7 +62,7 @@ class Server(ProviderStandin):
         self.answers: dict[str, Reply] = {}
         self.link: Callable[[str], object] = lambda right: right
         # Known only now, as the port is part of it.
-        self.options: Mapping[str, object] = {"token_url": f"{self.url}{TOKEN}"}  # type: ignore[misc]
+        self.options: Mapping[str, object] = {"token_url": f"{self.url}{TOKEN}"}
         self._turned_away: list[Call] = []
 
     def costs(self, call: Call) -> bool:

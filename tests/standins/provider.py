@@ -43,7 +43,7 @@ class ProviderStandin(Standin):
 
     provider: ClassVar[str]
     secrets: ClassVar[Mapping[str, str]] = {"api_key": KEY}
-    options: ClassVar[Mapping[str, object]] = {}
+    options: Mapping[str, object] = {}
     path: ClassVar[str] = ""
     dates: ClassVar[frozenset[str]] = frozenset({"first", "last"})
     unknown: ClassVar[int] = 200
@@ -59,10 +59,6 @@ class ProviderStandin(Standin):
         self.seen: list[Seen] = list(seen)
         self.cap = cap
         self.reach = reach
-
-    def costs(self, call: Call) -> bool:
-        """Whether a call is one that counts: not a login, not a question for the quota."""
-        return True
 
     @property
     def paid(self) -> list[Call]:

@@ -95,9 +95,13 @@ class Standin:
         with self._lock:
             self.calls.append(call)
             self.called.set()
-            if self.faults:
+            if self.faults and self.costs(call):
                 return self.faults.pop(0)
-        return self.fault or self.answer(call)
+        return (self.fault if self.costs(call) else None) or self.answer(call)
+
+    def costs(self, call: Call) -> bool:
+        """Whether a call is one that counts: not a login, not a question for the quota."""
+        return True
 
     def _listener(standin) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the connection below
         class Listener(BaseHTTPRequestHandler):
@@ -131,7 +135,7 @@ class Standin:
                 )
                 _send(self, standin._reply(call), standin.stopping)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - as http.server has it
 
             def log_message(self, *_: Any) -> None:
                 pass

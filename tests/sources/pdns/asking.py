@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from feedsvc import plugins
@@ -28,7 +28,7 @@ class Counted:
     overs: list[tuple[Span | None, float | None]] = field(default_factory=list)
     old: bool = False
     free: int = 64
-    until: datetime = NOW.replace(hour=23)
+    until: datetime = datetime(2026, 11, 24, 23, tzinfo=UTC)
 
     def spend(self, pending: int, total: int) -> Pause | None:
         if self.most is not None and self.spent >= self.most:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -36,7 +35,7 @@ ROWS = st.lists(
 class V2(Server):
     """The same server, asked by its second interface."""
 
-    options: ClassVar[Mapping[str, object]] = {"api": "v2", "limit": 1_000}
+    options: Mapping[str, object] = {"api": "v2", "limit": 1_000}
 
 
 @pytest.fixture

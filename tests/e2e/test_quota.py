@@ -1,0 +1,263 @@
+"""The ledger against a provider that counts: whatever happens to a poll, what was spent is what was asked.
+
+Polls of the real pipeline over real sockets and a real state file, cut short at any call, refused, carried on by other
+processes, with a clock that runs on between them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from feedsvc.clock import monotonic, parse_rfc3339
+from feedsvc.http import Client, Limits
+from feedsvc.model import Outcome
+from feedsvc.pipeline import budgeting, polling
+from feedsvc.pipeline.parts import Parts
+from feedsvc.pipeline.polling import Turn
+from feedsvc.sources.polling import PdnsSource
+from tests.site import Site
+from tests.standins import faults
+from tests.standins.cof import CofServer, row
+
+ADDRESSES = [f"198.51.100.{number}" for number in range(16)]
+DAILY = 40
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def underway_has_left() -> None:
+    """What a dead process had under way reaches the other side all the same."""
+    gc.collect()  # lets go of the poll that was cut short
+    for thread in threading.enumerate():
+        if thread.name.startswith("pdns"):
+            thread.join()
+
+
+class Quota(RuleBasedStateMachine):
+    """One source, sixteen addresses, forty calls a day."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.now, self.since = START, monotonic()
+        self.folder = TemporaryDirectory()
+        self.server = CofServer([row(f"n{n:03d}.example.net", address) for n, address in enumerate(ADDRESSES)])
+        self.server.__enter__()
+        self.site = Site(Path(self.folder.name), pdns_url=self.server.url, rule={"netblocks": ["198.51.100.0/28"]})
+        self.site.source_options = {"daily_quota": DAILY, "reserved": 0.1, "concurrency": 3}
+        self.site.write()
+        self.by_day: Counter[str] = Counter()
+
+    def teardown(self) -> None:
+        if hasattr(self, "server"):
+            self.server.__exit__(None, None, None)
+            self.folder.cleanup()
+
+    @contextmanager
+    def parts(self, *, person: bool, batches: int | None = None) -> Iterator[Parts]:
+        """A process of its own, killed after so many batches if a number is given."""
+        left = batches
+
+        def progress(_: str) -> None:
+            nonlocal left
+            if left is not None:
+                left -= 1
+                if left < 0:
+                    raise Killed
+
+        with self.site.parts() as parts:
+            yield dataclasses.replace(parts, clock=self.clock, person=person, progress=progress)
+
+    def clock(self) -> datetime:
+        """A clock that runs, from where this test put it."""
+        return self.now + timedelta(seconds=monotonic() - self.since)
+
+    def poll(self, *, person: bool = False, continuing: bool = False, batches: int | None = None) -> Outcome | None:
+        """A poll; None when it was killed. Every call under way reaches the server before this returns."""
+        before = len(self.server.calls)
+        outcome = None
+        with self.parts(person=person, batches=batches) as parts, Client(limits=Limits(wait=0), now=self.clock) as http:
+            [configured] = [one for one in parts.sources if isinstance(one, PdnsSource)]
+            source = PdnsSource("pdns", configured.provider, http, self.clock)
+            with suppress(Killed):
+                outcome = polling.poll(parts, source, Turn(self.clock(), continuing)).outcome.outcome
+            underway_has_left()
+        self.by_day[f"{self.clock():%Y-%m-%d}"] += len(self.server.calls) - before
+        self.now += timedelta(seconds=1)
+        return outcome
+
+    @rule(person=st.booleans())
+    def a_poll_ends(self, person: bool) -> None:
+        self.poll(person=person)
+
+    @rule(batches=st.integers(0, 12))
+    def a_poll_is_killed(self, batches: int) -> None:
+        self.poll(batches=batches)
+
+    @rule()
+    def a_poll_is_carried_on(self) -> None:
+        self.poll(continuing=True)
+
+    @rule(code=st.sampled_from([500, 503, 404]))
+    def some_calls_fail(self, code: int) -> None:
+        self.server.faults = [faults.status(code)] * 2
+        self.poll()
+        self.server.faults = []
+
+    @rule(wait=st.sampled_from(["", "1", "1800"]))
+    def the_provider_refuses(self, wait: str) -> None:
+        self.server.faults = [faults.status(429, "", {"Retry-After": wait} if wait else None)]
+        self.poll()
+        self.server.faults = []
+
+    @rule(minutes=st.sampled_from([1, 30, 60, 24 * 60]))
+    def time_goes_by(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @precondition(lambda self: hasattr(self, "server"))
+    @invariant()
+    def the_ledger_has_what_the_provider_counted(self) -> None:
+        assert self.spent() == self.by_day[f"{self.clock():%Y-%m-%d}"]
+
+    @precondition(lambda self: hasattr(self, "server"))
+    @invariant()
+    def no_day_has_more_calls_than_its_quota(self) -> None:
+        assert all(count <= DAILY for count in self.by_day.values())
+
+    def spent(self) -> int:
+        """What the ledger says of today."""
+        with self.parts(person=True) as parts:
+            stands = budgeting.ledger(parts.history, parts.billing["pdns"], parts.clock, person=True).standing()
+        return sum(one.spent for one in stands.spans if one.span == "day")
+
+
+Quota.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.timeout(600)
+class TestQuota(Quota.TestCase):  # type: ignore[misc, valid-type]
+    """200 runs of eight events each."""
+
+
+@pytest.fixture
+def server() -> Iterator[CofServer]:
+    with CofServer([row(f"n{n:03d}.example.net", address) for n, address in enumerate(ADDRESSES)]) as running:
+        yield running
+
+
+@pytest.fixture
+def site(tmp_path: Path, server: CofServer) -> Site:
+    site = Site(tmp_path, pdns_url=server.url, rule={"netblocks": ["198.51.100.0/28"]})
+    site.source_options = {"concurrency": 1}
+    return site.write()
+
+
+def asked(server: CofServer) -> Counter[str]:
+    return Counter(server.asked)
+
+
+def killed_after(site: Site, batches: int) -> None:
+    left = batches
+
+    def progress(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise Killed
+
+    with site.parts() as parts, pytest.raises(Killed):
+        polling.poll(dataclasses.replace(parts, progress=progress), parts.sources[0])
+
+
+@pytest.mark.parametrize("batches", range(1, 16))
+def test_a_poll_that_is_killed_after_any_call_asks_nothing_twice_and_misses_nothing(
+    site: Site, server: CofServer, batches: int
+) -> None:
+    killed_after(site, batches)
+    [source] = site.poll().delta.sources
+    assert source.outcome is Outcome.COMPLETE
+    # The call that was under way when the process died is the one that has to be asked again.
+    assert asked(server) - Counter(ADDRESSES) in (Counter(), *(Counter([one]) for one in ADDRESSES))
+    assert set(server.asked) == set(ADDRESSES)
+
+
+def test_a_quota_that_is_spent_leaves_the_rest_for_when_it_begins_anew(site: Site, server: CofServer) -> None:
+    site.source_options = {"daily_quota": 10, "reserved": 0}
+    site.write()
+    [source] = site.json("run", code=1)["sources"]
+    assert source["outcome"] == "partial"
+    assert "10 of 16 calls made" in source["reason"]
+    assert len(server.asked) == 10
+    told = site.json("status", code=1)["sources"][0]
+    assert (told["quota"]["spent"], told["quota"]["limit"], told["quota"]["left"]) == (10, 10, 0)
+    assert parse_rfc3339(told["quota"]["resets_at"]).hour == 0
+    assert told["plan"]["calls_left"] == 6
+    assert told["plan"]["goes_on_at"] == told["quota"]["resets_at"]
+    assert told["plan"]["done_at"] >= told["plan"]["goes_on_at"]
+    site.run("run", code=1)
+    assert len(server.asked) == 10
+
+
+def test_a_share_is_left_to_people(site: Site, server: CofServer) -> None:
+    site.source_options = {"daily_quota": 10, "reserved": 0.5}
+    site.write()
+    with site.parts() as parts:
+        schedule = dataclasses.replace(parts, person=False)
+        polling.poll(schedule, parts.sources[0])
+    # The schedule spreads what it may spend over the day besides, so that it begins with one call.
+    assert 1 <= len(server.asked) <= 5
+    site.run("run", code=1)
+    assert len(server.asked) == 10
+
+
+def test_two_sources_with_one_key_spend_from_one_account(site: Site, server: CofServer) -> None:
+    site.source_options = {"daily_quota": 20, "reserved": 0}
+    again = {"name": "again", "kind": "pdns", "provider": "cof", "url": server.url, "daily_quota": 20, "reserved": 0}
+    site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in again.items())
+    site.write()
+    site.run("run", code=1)
+    assert len(server.asked) == 20
+    assert {one["quota"]["spent"] for one in site.json("status", code=1)["sources"]} == {20}
+
+
+def test_a_dry_run_prints_the_calls_and_makes_none(site: Site, server: CofServer) -> None:
+    [planned] = site.json("poll", "--dry-run")
+    assert server.calls == []
+    assert planned["cost"] == 16
+    assert [call["url"] for call in planned["calls"]] == [f"{server.url}/query/{address}" for address in ADDRESSES]
+    assert {call["method"] for call in planned["calls"]} == {"GET"}
+    text = site.run("poll", "--dry-run")
+    assert "cost: 16 calls" in text
+    assert server.calls == []
+
+
+def test_what_a_dry_run_tells_is_what_a_poll_asks(site: Site, server: CofServer) -> None:
+    [planned] = site.json("poll", "--dry-run")
+    site.run("poll")
+    assert [f"{server.url}{call.path}" for call in server.calls] == [call["url"] for call in planned["calls"]]
+
+
+def test_a_dry_run_says_when_a_short_quota_lets_it_be_done(site: Site, server: CofServer) -> None:
+    site.source_options = {"daily_quota": 10, "reserved": 0}
+    site.write()
+    [planned] = site.json("poll", "--dry-run")
+    assert parse_rfc3339(planned["done_at"]) > datetime.now(UTC)
+    assert "done about" in site.run("poll", "--dry-run")
