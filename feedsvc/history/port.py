@@ -137,7 +137,9 @@ class Facts(Protocol):
     def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
         """Upsert observations and this source's evidence for them.
 
-        Times widen, counts take the larger; of markings, chains and sensors the one that came last stays.
+        Times widen, counts take the larger; of markings, chains and sensors the one that came last stays. For what is known
+        just as it is nothing need be written: then `seen_last` may stay behind, by less than a day, and by nothing where
+        no provider gives a time.
         """
         ...
 

@@ -12,9 +12,10 @@ from datetime import datetime
 from operator import itemgetter
 
 from feedsvc.history.port import NameFacts
+from feedsvc.history.sqlite import known
 from feedsvc.history.sqlite.engine import Engine, Row
 from feedsvc.history.sqlite.values import array, micros, moment, second_or_none, tlp
-from feedsvc.model import Cursor, Evidence, Observation, Refused, Sighting, Tlp
+from feedsvc.model import Cursor, Evidence, Observation, Refused, Sighting
 from feedsvc.names import registered_domain
 
 _MOVE = """
@@ -83,9 +84,6 @@ _EVIDENCE = """
 """
 
 
-_RANKS = {level: level.rank for level in Tlp}  # a batch has thousands of rows
-
-
 class Facts:
     """See `feedsvc.history.port.Facts`."""
 
@@ -128,11 +126,11 @@ class Facts:
         """Facts for each of these names."""
         # Sorted, neighbours lie on one page of the index.
         rows = self._engine.rows(_NAME_FACTS, [array(sorted(names))])
-        known = {name: NameFacts(frozenset((found or "").split()), moment(last)) for name, found, last in rows}
+        facts = {name: NameFacts(frozenset((found or "").split()), moment(last)) for name, found, last in rows}
         domains = {name: registered_domain(name) for name in names}
         seen = self._domains_seen({domain for domain in domains.values() if domain})
         return {
-            name: dataclasses.replace(known.get(name, NameFacts()), domain_seen=seen.get(domain or ""))
+            name: dataclasses.replace(facts.get(name, NameFacts()), domain_seen=seen.get(domain or ""))
             for name, domain in domains.items()
         }
 
@@ -142,7 +140,7 @@ class Facts:
     def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
         """Upsert observations and this source's evidence for them."""
         at = micros(now)
-        rows = [_evidence_row(source, one, at) for one in observations]
+        rows = [_evidence_row(source, one, at) for one in known.news(self._engine, source, observations, at)]
         # In the order of the key each page is visited once.
         rows.sort(key=itemgetter(0, 1))
         self._engine.write_many(_STORE, rows)
@@ -184,7 +182,7 @@ def _evidence_row(source: str, one: Observation, at: int) -> Row:
         one.count,
         at,
         at,
-        _RANKS[one.tlp],
+        known.RANKS[one.tlp],
         " ".join(one.chain),
         one.sensor_id,
     )
