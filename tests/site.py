@@ -124,13 +124,21 @@ class Site:
         """Run a command that must end as bad usage; what it said on stderr."""
         return self._end(arguments, 2)[1]
 
+    def says(self, *arguments: str) -> tuple[str, str]:
+        """Run a command, however it ends; what it printed, and what it said on stderr."""
+        return self._ran(arguments)[:2]
+
     def _end(self, arguments: Sequence[str], code: int) -> tuple[str, str]:
+        out, err, ended = self._ran(arguments)
+        assert ended == code, f"{out}\n{err}"
+        return out, err
+
+    def _ran(self, arguments: Sequence[str]) -> tuple[str, str, int]:
         # The command line in this process: all of it but the second that a Python takes to import its libraries.
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             cli.main(["--config", str(self.file), *arguments])
-        assert (ended.value.code or 0) == code, f"{out.getvalue()}\n{err.getvalue()}"
-        return out.getvalue(), err.getvalue()
+        return out.getvalue(), err.getvalue(), int(ended.value.code or 0)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run a command with `--json`; what it printed, decoded."""
