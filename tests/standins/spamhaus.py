@@ -37,9 +37,7 @@ class Server(ProviderStandin):
 
     provider = "spamhaus"
     secrets: ClassVar[Mapping[str, str]] = {"username": USER, "password": KEY}
-    options: ClassVar[Mapping[str, object]] = {
-        "limit": 1_000
-    }  # what the account may have at once: both interfaces cut without a word
+    options: Mapping[str, object] = {"limit": 1_000}  # what the account may have at once: both interfaces cut without a word
 
     def __init__(self, seen: Iterable[Seen] = (), *, cap: int | None = None, reach: int | None = None) -> None:
         super().__init__(seen, cap=cap, reach=reach)

@@ -14,6 +14,7 @@ from feedsvc.web.access import Access
 from feedsvc.web.app import build_app
 from feedsvc.web.exports import ExportsApp
 from feedsvc.web.front import Front, Mount
+from feedsvc.web.metrics import Told
 from tests.taxii.house import CALLBACKS, OTHER, PRODUCER, SPARE
 
 
@@ -29,4 +30,4 @@ def serve(state: str, page_limit: str) -> Front:
         key=key,
     )
     lists = ExportsApp(folder=Path(state).parent, lists=(), access=access)
-    return build_app(access=access, taxii=Mount(PREFIX, taxii, media.TAXII), lists=lists, sources=())
+    return build_app(access=access, taxii=Mount(PREFIX, taxii, media.TAXII), lists=lists, told=Told())

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from feedsvc.sources.following import LogSource
 from feedsvc.sources.logs import Formats
+from feedsvc.sources.port import Poll
 from tests.sources.logs.reading import NETBLOCKS
 
 SCHEMA = """
@@ -39,7 +40,7 @@ def poll(path: str, pattern: str) -> None:
     state = open_state(path)
     cursors = dict(state.execute("select scope, position from cursor"))
     source = LogSource("zeek", pattern, Formats(), batch_facts=40, batch_bytes=20_000)
-    for batch in source.read(NETBLOCKS, cursors, datetime.now(UTC)):
+    for batch in source.read(Poll(NETBLOCKS, cursors, datetime.now(UTC))):
         state.execute("begin immediate")
         for one in batch.observations:
             state.execute(

@@ -12,6 +12,7 @@ from feedsvc.model import Batch, Cursor, End, Outcome, Refused
 from feedsvc.names import parse_netblock
 from feedsvc.sources.following import LogSource
 from feedsvc.sources.logs import Formats
+from feedsvc.sources.port import Poll
 from tests.sources.logs import making
 from tests.sources.logs.making import Exchange
 
@@ -42,7 +43,7 @@ class Reader:
     def batches(self, now: datetime | None = None) -> Iterator[Batch]:
         """A poll from the stored cursors on."""
         source = LogSource("zeek", self.path, Formats(self.form), batch_facts=self.batch_facts, batch_bytes=self.batch_bytes)
-        return source.read(NETBLOCKS, dict(self.cursors), now or datetime.now(UTC))
+        return source.read(Poll(NETBLOCKS, dict(self.cursors), now or datetime.now(UTC)))
 
     def store(self, batch: Batch) -> tuple[Cursor, ...]:
         """Store a batch; returns its cursors."""
