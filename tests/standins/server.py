@@ -49,8 +49,9 @@ class Standin:
     """A server whose answers a subclass makes; faults come first.
 
     Attributes:
-        fault: given to every call while it is set.
-        faults: given to the next calls, one each.
+        fault: given to every call that counts while it is set.
+        faults: given to the next calls that count, one each.
+        uncounted: given to every call that does not count while it is set.
         calls: what was asked, in order.
         called: set by the first call.
     """
@@ -58,6 +59,7 @@ class Standin:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.fault: Reply | None = None
         self.faults: list[Reply] = []
+        self.uncounted: Reply | None = None
         self.calls: list[Call] = []
         self.called = threading.Event()
         self.stopping = threading.Event()
@@ -97,7 +99,7 @@ class Standin:
             self.called.set()
             if self.faults and self.costs(call):
                 return self.faults.pop(0)
-        return (self.fault if self.costs(call) else None) or self.answer(call)
+        return (self.fault if self.costs(call) else self.uncounted) or self.answer(call)
 
     def costs(self, call: Call) -> bool:
         """Whether a call is one that counts: not a login, not a question for the quota."""

@@ -105,7 +105,7 @@ def test_a_wrong_path_is_no_empty_answer(http: Client, server: Server) -> None:
 
 
 def test_a_refused_login_is_no_404_of_an_address(http: Client, server: Server) -> None:
-    server.fault = error(404, "NotFound", "no such tenant")
+    server.uncounted = error(404, "NotFound", "no such tenant")
     heard = poll(http, provider(server), [FEW])
     assert heard.end.outcome is Outcome.FAILED
     assert "the login with environment USERNAME and environment PASSWORD failed" in heard.end.reason

@@ -26,7 +26,6 @@ from tests.standins.server import Reply
 from tests.standins.spamhaus import JSON, USER, Server
 
 ONE = parse_netblock("198.51.100.7")
-LOGIN = Reply(201, JSON, [b'{"status": "ok", "token": "eyJ0eXAi.x.pVH3"}'])
 ROWS = st.lists(
     JSONS | st.fixed_dictionaries({"rrname": JSONS, "rrtype": st.sampled_from(["A", "CNAME"]), "rdata": JSONS}), max_size=4
 )
@@ -50,7 +49,7 @@ def v2(server: Server, **options: object) -> Provider:
 
 def told(http: Client, server: Server, body: bytes) -> Heard:
     """What comes of an answer with this body, after a login."""
-    server.faults = [LOGIN, Reply(200, JSON, [body])]
+    server.faults = [Reply(200, JSON, [body])]
     return poll(http, v2(server), [ONE])
 
 
@@ -124,7 +123,7 @@ def test_an_answer_of_v2_with_more_hits_or_as_many_rows_as_can_be_is_partial(
 ) -> None:
     record = {"rrname": "a.example.net", "rrtype": "A", "rdata": "198.51.100.7"}
     body = json.dumps({"error": False, "hits": hits, "records": [record]}).encode()
-    server.faults = [LOGIN, Reply(200, JSON, [body])]
+    server.faults = [Reply(200, JSON, [body])]
     heard = poll(http, v2(server, limit=limit), [ONE])
     assert (heard.end.outcome, heard.names) == (Outcome.PARTIAL, ["a.example.net"])
 
@@ -175,7 +174,7 @@ def test_a_token_is_kept_until_its_end_within_reason(server: Server, expires: ob
 
 @pytest.mark.parametrize("body", [b"{}", b'{"token": 7}', b"<html>", b"[" * 100_000])
 def test_a_login_without_a_token_is_a_failure_that_says_so(http: Client, server: Server, body: bytes) -> None:
-    server.fault = Reply(201, JSON, [body])
+    server.uncounted = Reply(201, JSON, [body])
     heard = poll(http, v2(server), [ONE])
     assert heard.end.outcome is Outcome.FAILED
     assert "the login with environment USERNAME and environment PASSWORD" in heard.end.reason
@@ -189,7 +188,7 @@ def test_a_wrong_password_costs_one_login_and_no_call_and_is_not_shown(http: Cli
 
 
 def test_404_of_v2_alone_is_a_failure(http: Client, server: Server) -> None:
-    server.faults = [LOGIN, faults.status(404, "nothing here")]
+    server.faults = [faults.status(404, "nothing here")]
     heard = poll(http, v2(server), [ONE])
     assert (heard.end.outcome, heard.end.stop) == (Outcome.FAILED, False)
     assert "is the URL right?" in heard.end.reason

@@ -107,7 +107,7 @@ def test_a_breakdown_that_passes_costs_no_name(http: Client, server: Server) -> 
 
 
 def test_a_refused_login_is_no_404_of_an_address(http: Client, server: Server) -> None:
-    server.fault = faults.status(404, "no such page")
+    server.uncounted = faults.status(404, "no such page")
     heard = poll(http, provider(server), [FEW])
     assert heard.end.outcome is Outcome.FAILED
     assert "the login with environment USERNAME and environment PASSWORD failed" in heard.end.reason
