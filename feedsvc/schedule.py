@@ -8,6 +8,7 @@ carried on when it may. APScheduler keeps nothing: its jobs live in memory and o
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,9 @@ class Schedule:
 
     def __init__(self, jobs: Sequence[Job], clock: Clock) -> None:
         self._clock = clock
+        # APScheduler holds a lock while it waits for the jobs at hand: one that asks it for something then waits for ever.
+        self._ending = threading.Lock()
+        self._ended = False
         workers = ThreadPoolExecutor(max_workers=max(len(jobs), 1))
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": workers})
         for job in jobs:
@@ -131,9 +135,13 @@ class Schedule:
     def _look(self, job: Job) -> None:
         look(job, self._clock)
         try:
-            self._scheduler.modify_job(job.name, next_run_time=next_look(job, self._clock()))
+            at = next_look(job, self._clock())
         except FeedsvcError:
             log.warning("schedule.state_unreadable", source=job.name)  # the next window looks again
+            return
+        with self._ending:
+            if not self._ended:
+                self._scheduler.modify_job(job.name, next_run_time=at)
 
     def start(self) -> None:
         """Look at once, then once a window."""
@@ -141,4 +149,6 @@ class Schedule:
 
     def stop(self) -> None:
         """Wait for the jobs at hand, then end."""
+        with self._ending:
+            self._ended = True
         self._scheduler.shutdown(wait=True)

@@ -128,3 +128,22 @@ def test_the_schedule_carries_on_between_windows() -> None:
     finally:
         schedule.stop()
     assert turns == [False, True]
+
+
+def test_a_job_at_hand_does_not_keep_the_schedule_from_ending() -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def run(window: datetime, continuing: bool) -> None:
+        begun.set()
+        assert end.wait(30)
+
+    schedule = Schedule([Job("pdns", HOUR, lambda: None, run)], lambda: datetime.now(UTC))
+    schedule.start()
+    assert begun.wait(30)
+    stopping = threading.Thread(target=schedule.stop)
+    stopping.start()
+    while not schedule._ended:
+        pass
+    end.set()
+    stopping.join(30)
+    assert not stopping.is_alive()
