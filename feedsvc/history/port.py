@@ -195,7 +195,9 @@ class Findings(Protocol):
         ...
 
     def extend(self, findings: Sequence[Finding]) -> None:
-        """Store what new evidence changed where no decision was needed: times, rdata, sources, valid_until; nothing else.
+        """Store what new evidence changed where no decision was needed: times, rdata, sources, tlp, valid_until.
+
+        Nothing else of them is stored.
 
         Raises:
             HistoryError: a finding was never stored.

@@ -7,15 +7,17 @@ and why); storing and publishing them is the pipeline's. The life of a finding i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from feedsvc.judge.novelty import PHRASES
-from feedsvc.model import Change, Decision, Finding, Novelty, Status, Watch
+from feedsvc.model import Change, Decision, Finding, Novelty, Status, Tlp, Watch
 from feedsvc.names import Verdict
 
 RULE = "feedsvc"
 """The actor of every decision that a rule takes."""
+
+_RANK = {level: level.rank for level in Tlp}.__getitem__
 
 
 def change(
@@ -98,8 +100,26 @@ def _approve_or_hold(finding: Finding, watch: Watch, now: datetime) -> Change:
     return approve(finding, watch, actor=RULE, reason=f"{finding.reason} (publish: auto)", now=now)
 
 
+def marking(watch: Watch, evidence: Iterable[Tlp]) -> Tlp:
+    """How far a finding may be passed on: as far as its rule says, but no further than the most open of its evidence."""
+    return max(watch.tlp, min(evidence, key=_RANK), key=_RANK)
+
+
+def why_closed(finding: Finding, watch: Watch) -> str:
+    """Why a finding is marked more strictly than its rule has it; "" when it is not."""
+    if _RANK(finding.tlp) <= _RANK(watch.tlp):
+        return ""
+    sources = ", ".join(finding.sources)
+    return f"marked {finding.tlp}, not {watch.tlp} as its rule has it: that is as far as {sources} let it be passed on"
+
+
 def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
     """A known finding with what new evidence adds; equal to the old one when it adds nothing.
+
+    More open evidence opens its marking. That needs no memory of what earlier evidence allowed: with a rule at w and
+    evidence at a, then b, the marking max(w, min(max(w, a), max(w, b))) is max(w, min(a, b)), in whatever order they come.
+    It is so when the rule was closed in between, too. When it was opened, the old marking may hide evidence that was more
+    open; then the finding stays closed until such evidence comes again, as it does at each poll of its source.
 
     Args:
         seen: the same name as this evidence alone would make it.
@@ -112,6 +132,7 @@ def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
         provider_first_seen=min(firsts, default=None),
         rdata=tuple(sorted({*finding.rdata, *seen.rdata})),
         sources=tuple(sorted({*finding.sources, *seen.sources})),
+        tlp=marking(watch, (finding.tlp, seen.tlp)),
         valid_until=max(finding.valid_until or last_seen, last_seen + watch.valid_for),
     )
 
@@ -140,13 +161,21 @@ def approve(finding: Finding, watch: Watch, *, actor: str, reason: str, now: dat
 
 
 def approved(finding: Finding, watch: Watch, now: datetime) -> Finding:
-    """A finding as it may go out: under the marking and confidence that its rule has by now, and valid from now on."""
+    """A finding as it may go out: with the marking and confidence that its rule has by now, and valid from now on.
+
+    Its own marking counts for what its evidence allows. It may be stricter than that when the rule was opened since; who
+    asks for an approval looks the evidence up first (`pipeline.marking`).
+    """
     valid_until = finding.valid_until
     if valid_until is None or valid_until <= now:
         # A person who approves an old name vouches for it from now on.
         valid_until = now + watch.valid_for
     return dataclasses.replace(
-        finding, status=Status.APPROVED, tlp=watch.tlp, confidence=watch.confidence, valid_until=valid_until
+        finding,
+        status=Status.APPROVED,
+        tlp=marking(watch, (finding.tlp,)),
+        confidence=watch.confidence,
+        valid_until=valid_until,
     )
 
 

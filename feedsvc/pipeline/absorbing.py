@@ -122,7 +122,7 @@ def _extend_known(parts: Parts, pairs: Sequence[tuple[Finding, Finding]], now: d
 
 
 def _seen(watch: Watch, name: str, source: str, matches: Sequence[Match], now: datetime) -> Finding:
-    """The finding that this evidence alone would make."""
+    """The finding that this evidence alone would make, but for its case: that costs most, and a known finding has one."""
     observations = [match.observation for match in matches]
     last_seen = max(_last(one, now) for one in observations)
     return Finding(
@@ -138,8 +138,8 @@ def _seen(watch: Watch, name: str, source: str, matches: Sequence[Match], now: d
         rdata=tuple(sorted({one.rdata for one in observations})),
         sources=(source,),
         confidence=watch.confidence,
-        case=f"{watch.id}/{registered_domain(name) or name}",
-        tlp=watch.tlp,
+        case="",
+        tlp=policy.marking(watch, (one.tlp for one in observations)),
         valid_until=last_seen + watch.valid_for,
     )
 
@@ -166,7 +166,7 @@ def _find(watch: Watch, seen: Finding, facts: NameFacts, looks: Looks, now: date
     since = looks.watching_since(watch, seen.netblock) or now
     kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since)
     return policy.find(
-        dataclasses.replace(seen, novelty=kind),
+        dataclasses.replace(seen, novelty=kind, case=f"{watch.id}/{registered_domain(seen.name) or seen.name}"),
         watch,
         publishable(seen.name),
         in_baseline=complete_at is None and not began_later,

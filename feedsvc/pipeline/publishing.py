@@ -69,16 +69,21 @@ def _publish(parts: Parts, approved: Sequence[Finding], now: datetime) -> list[C
 
 
 def renew(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:
-    """New versions for published findings whose readers would see them expire too early; inside a transaction."""
-    objects = []
-    for finding in findings:
-        watch = parts.watches[finding.watch]
-        current = parts.history.feed.current(_object_id(parts, finding))
-        until = stix.valid_until(current) if current else None
-        # What the gate refuses by now gets no new version; the lists leave it out, and a person must revoke it.
-        if until and policy.renewal_due(until, finding, watch, now) and publishable(finding.name):
-            objects.append(_version(parts, finding, now))
-    _add(parts, objects, now)
+    """New versions for published findings that later evidence changed for their readers; inside a transaction."""
+    # What the gate refuses by now gets no new version; the lists leave it out, and a person must revoke it.
+    due = (one for one in findings if _is_renewal_due(parts, one, now) and publishable(one.name))
+    _add(parts, [_version(parts, one, now) for one in due], now)
+
+
+def _is_renewal_due(parts: Parts, finding: Finding, now: datetime) -> bool:
+    """Whether readers would see it expire too early, have it under another marking, or may have it only by now."""
+    if not any(collection.takes(finding.watch, finding.tlp) for collection in parts.collections):
+        return False
+    current = parts.history.feed.current(_object_id(parts, finding))
+    if current is None or current.tlp is not finding.tlp:
+        return True
+    until = stix.valid_until(current)
+    return until is not None and policy.renewal_due(until, finding, parts.watches[finding.watch], now)
 
 
 def revoke(parts: Parts, findings: Iterable[Finding], now: datetime) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feedsvc.errors import NameRefused, UsageError
+from feedsvc.judge import policy
 from feedsvc.model import Decision, Delta, Evidence, Finding, Outcome, Sighting, SourceOutcome, Status
 from feedsvc.names import Verdict, parse_name, publishable
 from feedsvc.pipeline.parts import Export, Parts
@@ -54,7 +55,7 @@ def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
     return Explanation(
         name=name,
         verdict=verdict,
-        findings=findings,
+        findings=tuple(_told(parts, one) for one in findings),
         evidence=parts.history.facts.evidence(name),
         decisions=tuple(one for one in parts.history.findings.decisions(name) if watch in {"", one.watch}),
         clients=parts.history.facts.sightings(name),
@@ -64,6 +65,13 @@ def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
         ),
         exports=tuple(export.settings.name for export in parts.exports if any(takes(export, one) for one in out)),
     )
+
+
+def _told(parts: Parts, finding: Finding) -> Finding:
+    """A finding whose reason says also why it is marked as it is, when its rule does not say so."""
+    watch = parts.watches.get(finding.watch)
+    closed = policy.why_closed(finding, watch) if watch else ""
+    return dataclasses.replace(finding, reason=f"{finding.reason}; {closed}") if closed else finding
 
 
 def know_watch(parts: Parts, watch: str) -> None:

@@ -10,6 +10,7 @@ from feedsvc.judge import review
 from feedsvc.model import Change, Finding, Status
 from feedsvc.names import parse_name
 from feedsvc.pipeline import publishing
+from feedsvc.pipeline.marking import as_evidence_allows
 from feedsvc.pipeline.parts import Parts
 
 
@@ -41,7 +42,7 @@ def decide(
 
     with parts.history.transaction():
         now = parts.clock()
-        findings = _findings(parts, names, watch)
+        findings = as_evidence_allows(parts, _findings(parts, names, watch))
         return _carry_out(parts, findings, _all_or_none(findings, change, now), now)
 
 
@@ -55,7 +56,7 @@ def undo(parts: Parts, number: int, *, actor: str, reason: str) -> tuple[int, Ch
         decision = parts.history.findings.decision(number)
         if decision is None:
             raise UsageError(f"there is no decision {number}; `feedsvc explain NAME` lists those on a name")
-        finding = parts.history.findings.get(decision.watch, [decision.name])[decision.name]
+        [finding] = as_evidence_allows(parts, parts.history.findings.get(decision.watch, [decision.name]).values())
         now = parts.clock()
         past = parts.history.findings.decisions(decision.name)
         watch = parts.watches.get(finding.watch)

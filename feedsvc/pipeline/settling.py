@@ -12,6 +12,7 @@ from datetime import datetime
 from feedsvc.judge import policy
 from feedsvc.model import Change, Finding, Status, Watch
 from feedsvc.names import parse_address
+from feedsvc.pipeline.marking import as_evidence_allows
 from feedsvc.pipeline.parts import Parts
 
 
@@ -32,6 +33,8 @@ def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime) ->
     for watch in parts.watches.values():
         waiting = [one for one in _waiting(parts, watch) if _is_of(parts, one, source)]
         news = [one for one in waiting if fresh(one)]
+        if watch.publish == "auto":
+            waiting = as_evidence_allows(parts, waiting)
         changes += policy.settle(watch, waiting, news, parts.limits.findings_per_poll, now)
     parts.history.findings.apply(changes)
     parts.history.keep_note(key, now.isoformat())

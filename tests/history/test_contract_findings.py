@@ -111,6 +111,7 @@ def test_new_evidence_extends_a_finding_and_decides_nothing(history: History) ->
         provider_first_seen=None,
         rdata=("198.51.100.200",),
         sources=("circl",),
+        tlp=Tlp.CLEAR,
         valid_until=NOW + 46 * DAY,
     )
     with history.transaction():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.judge import policy
-from feedsvc.model import Novelty, Status
+from feedsvc.model import Novelty, Status, Tlp
 from feedsvc.names import publishable
 from tests.making import NOW, finding, watch
 
@@ -92,6 +92,44 @@ def test_the_order_of_evidence_does_not_matter(minutes: list[int], shuffle: obje
     for one in reversed(seen):
         backward = policy.extend(backward, one, watch())
     assert forward == backward
+
+
+LEVELS = st.sampled_from(Tlp)
+
+
+@given(LEVELS, st.lists(LEVELS, min_size=1, max_size=5))
+def test_a_finding_is_as_open_as_the_most_open_of_its_evidence_lets_its_rule(rule: Tlp, evidence: list[Tlp]) -> None:
+    seen = [finding(tlp=policy.marking(watch(tlp=rule), [level])) for level in evidence]
+    after = seen[0]
+    for one in seen[1:]:
+        after = policy.extend(after, one, watch(tlp=rule))
+    assert after.tlp.rank == max(rule.rank, min(level.rank for level in evidence))
+
+
+@given(LEVELS, LEVELS, LEVELS, LEVELS)
+def test_a_rule_that_changes_lets_nothing_out_further_than_rule_and_evidence_do(
+    before: Tlp, rule: Tlp, old: Tlp, new: Tlp
+) -> None:
+    known = finding(tlp=policy.marking(watch(tlp=before), [old]))
+    seen = finding(tlp=policy.marking(watch(tlp=rule), [new]))
+    allowed = max(rule.rank, min(old.rank, new.rank))
+    after = policy.extend(known, seen, watch(tlp=rule))
+    assert after.tlp.rank >= allowed
+    if rule.rank >= before.rank or new.rank <= old.rank:
+        assert after.tlp.rank == allowed
+
+
+@given(LEVELS, LEVELS)
+def test_an_approval_lets_a_name_out_no_further_than_rule_and_evidence_do(rule: Tlp, marked: Tlp) -> None:
+    change = policy.approve(finding(tlp=marked), watch(tlp=rule), actor="ana", reason="seen it", now=NOW)
+    assert change.finding.tlp.rank == max(rule.rank, marked.rank)
+
+
+def test_a_marking_that_is_not_the_rules_is_explained() -> None:
+    assert policy.why_closed(finding(tlp=Tlp.GREEN), watch(tlp=Tlp.GREEN)) == ""
+    assert policy.why_closed(finding(tlp=Tlp.CLEAR), watch(tlp=Tlp.GREEN)) == ""
+    told = policy.why_closed(finding(tlp=Tlp.RED, sources=("dnsdb", "zeek")), watch(tlp=Tlp.GREEN))
+    assert told == "marked red, not green as its rule has it: that is as far as dnsdb, zeek let it be passed on"
 
 
 def test_an_expired_name_with_fresh_evidence_is_a_candidate_again() -> None:

@@ -34,7 +34,7 @@ _KEEP = """
 
 _EXTEND = """
     UPDATE finding
-    SET first_seen = ?, last_seen = ?, provider_first_seen = ?, rdata = ?, sources = ?, valid_until = ?
+    SET first_seen = ?, last_seen = ?, provider_first_seen = ?, rdata = ?, sources = ?, tlp = ?, valid_until = ?
     WHERE watch = ? AND name = ?
 """
 
@@ -210,6 +210,7 @@ def _extension_row(one: Finding) -> Row:
         micros_or_null(one.provider_first_seen),
         array(one.rdata),
         array(one.sources),
+        one.tlp.rank,
         micros_or_null(one.valid_until),
         one.watch,
         one.name,
