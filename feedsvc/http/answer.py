@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
@@ -13,7 +14,11 @@ from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError
 from feedsvc.http.wire import WIRE_ERRORS, Due
 
 _STEP = 65_536  # bytes decompressed at a time, so that a gzip bomb costs no more than this at once
+_MEMBERS = 10_000  # of a gzip; those that hold nothing cost time and no room
+_FEW, _SHORTEST = 100_000, 8  # lines of an answer, above which they must have so many bytes on the average
 _MARKUP = (b"<", b"\xef\xbb\xbf<")  # how HTML and XML begin, with or without a byte order mark; no NDJSON does
+
+_Line = TypeVar("_Line", bytes, bytearray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,31 @@ class Answer:
         """A piece of the answer as it may be shown, without the secrets it was asked with."""
         return shown(text, self._bounds.hidden)
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, longest: int | None = None) -> Iterator[bytes]:
         """Lines as they come, each with its LF; only the last one of a body may lack it. HTML is no lines.
 
+        Args:
+            longest: bytes of a line, in place of what the client's limits say.
+
         Raises:
-            HttpError: the stream is cut, too slow, or not decodable; AnswerIsMarkup when it is HTML; AnswerTooBig when it or
-                a line is too big. All complete lines that came before were yielded.
+            HttpError: the stream is cut, too slow, or not decodable; its lines are many and too short to be rows;
+                AnswerIsMarkup when it is HTML; AnswerTooBig when it or a line is too big. All complete lines that came
+                before were yielded.
         """
-        rest = b""
+        most = self._bounds.max_line if longest is None else longest
+        count, size, rest = 0, 0, bytearray()
         for chunk in self._no_markup(self._chunks()):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield self._short(line) + b"\n"
-            self._short(rest)
+            begun, end, left = chunk.rpartition(b"\n")
+            rest += begun if end else left
+            if end:
+                lines, rest = bytes(rest).split(b"\n"), bytearray(left)
+                count, size = count + len(lines), size + len(chunk)
+                self._no_crumbs(count, size)
+                for line in lines:
+                    yield self._short(line, most) + b"\n"
+            self._short(rest, most)
         if rest:
-            yield rest
+            yield bytes(rest)
 
     def read(self) -> bytes:
         """The whole body.
@@ -78,7 +93,10 @@ class Answer:
         Raises:
             HttpError: as `lines` does, but for HTML.
         """
-        return b"".join(self._chunks())
+        found = bytearray()  # not a list of pieces, as a server may send it byte by byte
+        for chunk in self._chunks():
+            found += chunk
+        return bytes(found)
 
     def beginning(self, size: int) -> bytes:
         """The first bytes of the body, as many as come: for error messages, so it never raises."""
@@ -92,10 +110,15 @@ class Answer:
             pass
         return found[:size]
 
-    def _short(self, line: bytes) -> bytes:
-        if len(line) > self._bounds.max_line:
-            raise AnswerTooBig(f"{self._bounds.host}: a line of the answer is over {self._bounds.max_line:,} bytes")
+    def _short(self, line: _Line, most: int) -> _Line:
+        if len(line) > most:
+            raise AnswerTooBig(f"{self._bounds.host}: a line of the answer is over {most:,} bytes")
         return line
+
+    def _no_crumbs(self, lines: int, size: int) -> None:
+        """A body costs by its lines what it may cost by its bytes, as long as they are of the length of rows."""
+        if lines > _FEW and size < lines * _SHORTEST:
+            raise HttpError(f"{self._bounds.host}: the answer has {lines:,} lines far too short to be rows")
 
     def _no_markup(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         begun = False
@@ -120,8 +143,17 @@ class Answer:
         if coding in ("", "identity"):
             return self._raw()
         if coding in ("gzip", "x-gzip"):
-            return self._gunzipped(self._raw())
+            return self._gunzipped(self._packed())
         raise HttpError(f"{self._bounds.host}: the answer has a coding that was not asked for: {self.shown(coding)}")
+
+    def _packed(self) -> Iterator[bytes]:
+        """What was sent: no gzip is longer than what it becomes, but for one that becomes nothing, over and over."""
+        room = self._bounds.max_bytes + _STEP
+        for chunk in self._raw():
+            room -= len(chunk)
+            if room < 0:
+                raise AnswerTooBig(f"{self._bounds.host}: the answer is over {self._bounds.max_bytes:,} bytes")
+            yield chunk
 
     def _raw(self) -> Iterator[bytes]:
         try:
@@ -138,7 +170,7 @@ class Answer:
         return f"{bounds.host}: the answer was cut off: {self.shown(str(err)) or type(err).__name__}"
 
     def _gunzipped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        inflate, begun = zlib.decompressobj(wbits=31), False
+        inflate, begun, members = zlib.decompressobj(wbits=31), False, 0
         for chunk in chunks:
             while chunk:
                 begun = True
@@ -146,7 +178,9 @@ class Answer:
                 chunk = inflate.unconsumed_tail  # noqa: PLW2901
                 if inflate.eof:
                     chunk = inflate.unused_data  # noqa: PLW2901 - RFC 1952 §2.2: members may follow each other
-                    inflate, begun = zlib.decompressobj(wbits=31), False
+                    inflate, begun, members = zlib.decompressobj(wbits=31), False, members + 1
+                if members > _MEMBERS:
+                    raise AnswerTooBig(f"{self._bounds.host}: the answer is a gzip of over {_MEMBERS:,} members")
         if begun:
             raise HttpError(f"{self._bounds.host}: the answer was cut off in the middle of its gzip")
 

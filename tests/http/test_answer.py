@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -99,6 +100,44 @@ def test_a_gzip_that_stops_in_the_middle_is_cut_though_the_transfer_was_whole(cl
     lines, err = read(client, server, Reply(headers={"Content-Encoding": "gzip"}, body=[half]))
     assert lines[:2] == [b"0\n", b"1\n"]
     assert "in the middle of its gzip" in str(err)
+
+
+@pytest.mark.parametrize("nothing", [gzip.compress(b""), b"\0\0\0\xff\xff"], ids=["members", "blocks"])
+def test_a_gzip_that_becomes_nothing_without_end_is_given_up(client: Client, server: Scripted, nothing: bytes) -> None:
+    endless = faults.endless(nothing)
+    begun = gzip.compress(b"")[:10] if nothing[0] == 0 else b""
+
+    def body(stopping: threading.Event) -> Iterator[bytes]:
+        assert callable(endless.body)
+        yield begun
+        yield from endless.body(stopping)
+
+    lines, err = read(client, server, Reply(200, {"Content-Encoding": "gzip"}, body, "chunked"))
+    assert lines == []
+    assert isinstance(err, AnswerTooBig)
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"{}\n", b"0\n"])
+def test_lines_that_are_far_too_short_for_rows_are_given_up_when_there_are_too_many(
+    client: Client, server: Scripted, line: bytes
+) -> None:
+    lines, err = read(client, server, faults.endless(line))
+    assert 0 < len(lines) < 200_000
+    assert set(lines) == {line}
+    assert "lines far too short to be rows" in str(err)
+
+
+def test_a_line_may_come_in_a_thousand_pieces(client: Client, server: Scripted) -> None:
+    pieces = [bytes([byte]) for byte in ROW * 40]
+    assert read(client, server, Reply(body=pieces, framing="chunked"))[0] == [ROW] * 40
+
+
+def test_a_reader_may_take_longer_lines_than_others(client: Client, server: Scripted) -> None:
+    server.pages["/x"] = Reply(body=[b"a" * 100_000, b"\n", ROW])
+    with client.ask(Request(f"{server.url}/x")) as answer:
+        assert list(answer.lines(longest=100_000)) == [b"a" * 100_000 + b"\n", ROW]
+    with client.ask(Request(f"{server.url}/x")) as answer, pytest.raises(AnswerTooBig, match="over 99,999 bytes"):
+        list(answer.lines(longest=99_999))
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, gzip", "deflate", "\x80"])
