@@ -290,7 +290,7 @@ class _Reading:
         start = replace(position, path=self._place(file, position), inode=file.inode, format=named.name, state=state)
         with log:
             whole, rest = self._is_whole(log, file), file.stamp if log.compression else ""
-            reached, broken = yield from self._tail.read(log, scope, start, parser, whole=whole)
+            reached, broken = yield from self._tail.read(log, scope, start, named.format, parser, whole=whole)
         self._account.looked_into += 1
         if copy and reached.offset == position.offset:
             return

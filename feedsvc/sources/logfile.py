@@ -20,7 +20,7 @@ from itertools import chain
 from typing import IO, Literal, Protocol, Self
 
 from feedsvc.errors import SourceError
-from feedsvc.sources.port import BadLine, LogParser, LogRecord
+from feedsvc.sources.port import BadLine, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
 
 BLOCK = 256 * 1024
 """Bytes read, and bytes decompressed, at a time: enough to make system calls cheap, and they stay in the cache."""
@@ -33,9 +33,6 @@ HEAD = 64 * 1024
 
 SAMPLE = 200
 """Bytes kept of a line that is too long."""
-
-Line = tuple[int, bytes, int | None]
-"""Where a line begins, the line without its end, and where the next one begins: None when the last line has no end."""
 
 Compression = Literal["", "gzip", "bzip2", "xz", "zstd"]
 
@@ -325,9 +322,25 @@ def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
         yield offset, rest, None
 
 
-def read_line(parser: LogParser, line: Line) -> LogRecord | BadLine | None:
-    """What a parser makes of a line; too long a line it does not get to see."""
+def cut(form: LogFormat, blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
+    """The lines of a log, or the frames where its format is no lines."""
+    return form.cut(blocks, start) if isinstance(form, Framed) else lines(blocks, start)
+
+
+def read_line(parser: LogParser, line: Line) -> tuple[LogRecord | BadLine, ...]:
+    """What a parser makes of a line or frame; too long a one it does not get to see."""
     offset, text, following = line
     if following is not None and following - offset > MAX_LINE:
-        return BadLine(offset, f"line longer than {MAX_LINE} bytes", text[:SAMPLE])
-    return parser.parse(text, offset)
+        return (BadLine(offset, f"line longer than {MAX_LINE} bytes", text[:SAMPLE]),)
+    return _records(parser.parse(text, offset))
+
+
+def finish(parser: LogParser) -> tuple[LogRecord | BadLine, ...]:
+    """What a parser was waiting for at the end of a log that is at rest."""
+    return _records(parser.finish()) if isinstance(parser, Waiting) else ()
+
+
+def _records(parsed: Parsed) -> tuple[LogRecord | BadLine, ...]:
+    if parsed is None:
+        return ()
+    return parsed if isinstance(parsed, tuple) else (parsed,)

@@ -258,19 +258,27 @@ class BadLine:
     line: bytes
 
 
+Kind = Literal["dns", "tls", "http", "connection"]
+"""What a record tells of: a DNS exchange, or somebody who connected to a name and an address without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One DNS exchange as a log has it.
+    """One DNS exchange, or one connection by name, as a log has it.
 
     Attributes:
         time: epoch seconds UTC, with the log's own precision.
-        client: who asked, a canonical address where it is one, else as the log spells it; None when the log does not say.
-        rrname: the asked name, canonical.
-        rrtype: the asked type; "" when the log does not say.
-        answers: addresses of A and AAAA answers, in order.
+        client: who asked or connected, a canonical address where it is one, else as the log spells it (a host's name); None
+            when the log does not say.
+        rrname: the asked name, or the one that was connected to (SNI, `Host`), canonical.
+        rrtype: the asked type; "" when the log does not say, or it was no DNS.
+        answers: addresses of A and AAAA answers, in order; of a connection the one it went to. Empty when the log has no
+            answers: the record still tells who asked.
         chain: CNAME targets between `rrname` and the addresses, canonical, in order.
         offset: where the record begins, in bytes of the uncompressed file.
         unread: parts that could not be read though the rest of the record holds.
+        kind: how it came about.
+        process: which program asked, where the log says so; "" otherwise.
     """
 
     time: float
@@ -281,12 +289,18 @@ class LogRecord:
     chain: tuple[str, ...]
     offset: int
     unread: tuple[BadLine, ...] = ()
+    kind: Kind = "dns"
+    process: str = ""
+
+
+Parsed = LogRecord | BadLine | None | tuple[LogRecord | BadLine, ...]
+"""What one line, or one frame, is: a record, a fault, nothing, or several of these."""
 
 
 class LogParser(Protocol):
-    """Reads one file from its beginning on; holds what the file's own header said."""
+    """Reads one file from its beginning on; holds what the file's own header said, and a record that is not whole yet."""
 
-    def parse(self, line: bytes, offset: int) -> LogRecord | BadLine | None:
+    def parse(self, line: bytes, offset: int) -> Parsed:
         """Read one line without its line end; None for what is no record (comments, other kinds of record)."""
         ...
 
@@ -295,8 +309,37 @@ class LogParser(Protocol):
         ...
 
 
+@runtime_checkable
+class Waiting(Protocol):
+    """A parser whose records may span lines: one is only known to be whole when the next begins, or the file ends."""
+
+    def finish(self) -> Parsed:
+        """The record that was waited for, once nothing more will come; asked for files that are at rest alone."""
+        ...
+
+
+Line = tuple[int, bytes, int | None]
+"""Where a line or frame begins, its bytes without what ends or frames it, and where the next begins (None: it is torn)."""
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """A format that is no lines: it cuts a log into frames itself."""
+
+    def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
+        """The frames of a log whose blocks begin at the offset `start`, where a frame begins.
+
+        A frame that is not whole at the end comes last and torn. One that is larger than may be is given as its first bytes
+        with the offset at which the next begins, and the parser is not shown it. Memory stays bounded whatever the bytes.
+
+        Raises:
+            SourceError: from here on nothing can be told apart; what came before was given.
+        """
+        ...
+
+
 class LogFormat(Protocol):
-    """One log format, ready to read."""
+    """One log format, ready to read; `Framed` as well when it is no text."""
 
     def parser(self, state: str = "") -> LogParser:
         """A parser for a new file, or one that goes on where `state` was taken.

@@ -19,9 +19,9 @@ from feedsvc import clock
 from feedsvc.errors import SourceError
 from feedsvc.model import Match, Observation
 from feedsvc.names import Netblock, NetblockMap
-from feedsvc.sources.logfile import LogFile, expand, lines, peek, read_line, reason
+from feedsvc.sources.logfile import LogFile, cut, expand, finish, peek, read_line, reason
 from feedsvc.sources.logs import Formats, NamedFormat
-from feedsvc.sources.port import BadLine, LogRecord
+from feedsvc.sources.port import BadLine, Line, LogParser, LogRecord
 from feedsvc.sources.records import Refusals, faults, inside, is_name, observations
 
 STDIN = "-"
@@ -129,15 +129,14 @@ class _Search:
 
     def _hits(self, file: str, named: NamedFormat, blocks: Iterator[bytes], refusals: Refusals) -> Iterator[Hit]:
         parser = named.format.parser()
-        for line in lines(blocks):
-            found = read_line(parser, line)
+        for found in _records(parser, cut(named.format, blocks)):
             if isinstance(found, BadLine):
                 refusals.add(found)
-            elif found is not None:
-                for fault in faults(found):
-                    refusals.add(fault)
-                if found.answers:
-                    yield from self._hits_of(found, file, named.name)
+                continue
+            for fault in faults(found):
+                refusals.add(fault)
+            if found.answers:
+                yield from self._hits_of(found, file, named.name)
 
     def _hits_of(self, record: LogRecord, file: str, form: str) -> Iterator[Hit]:
         for address in inside(record, self._netblocks):
@@ -159,6 +158,12 @@ class _Search:
                     offset=record.offset,
                     format=form,
                 )
+
+
+def _records(parser: LogParser, lines: Iterator[Line]) -> Iterator[LogRecord | BadLine]:
+    for line in lines:
+        yield from read_line(parser, line)
+    yield from finish(parser)
 
 
 def _time_text(seconds: float) -> str:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from feedsvc.errors import SourceError
 from feedsvc.model import Batch
 from feedsvc.sources.identity import HEAD, Position, fingerprint
-from feedsvc.sources.logfile import Line, LogFile, lines, read_line
-from feedsvc.sources.port import LogParser
+from feedsvc.sources.logfile import LogFile, cut, finish, read_line
+from feedsvc.sources.port import Line, LogFormat, LogParser
 from feedsvc.sources.records import Tally
 
 BATCH_FACTS = 5_000
@@ -36,7 +36,7 @@ class Tail:
         self._taken = 0
 
     def read(
-        self, log: LogFile, scope: str, start: Position, parser: LogParser, *, whole: bool
+        self, log: LogFile, scope: str, start: Position, form: LogFormat, parser: LogParser, *, whole: bool
     ) -> Generator[Batch, None, tuple[Position, SourceError | None]]:
         """Read on from a position.
 
@@ -52,17 +52,19 @@ class Tail:
         handed_out = start.offset - self._taken
         broken: SourceError | None = None
         try:
-            for line in lines(log.blocks(start.offset), start.offset):
+            for line in cut(form, log.blocks(start.offset), start.offset):
                 if line[2] is None and not whole:
                     break
-                found = read_line(parser, line)
-                if found is not None:
+                for found in read_line(parser, line):
                     self._tally.add(found)
                 last = line
                 if line[0] - handed_out >= self._size or len(self._tally) >= self._facts:
                     handed_out = _end_of(line)
                     self._tally.move(scope, _after(line, start, log, parser).text())
                     yield self._tally.batch()
+            if whole:
+                for found in finish(parser):
+                    self._tally.add(found)
         except SourceError as err:
             broken = err
         position = _after(last, start, log, parser) if last else start

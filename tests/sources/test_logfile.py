@@ -18,9 +18,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.errors import SourceError
-from feedsvc.sources.logfile import BLOCK, HEAD, MAX_LINE, SAMPLE, LogDamaged, LogFile, expand, lines, peek, read_line
+from feedsvc.sources.logfile import (
+    BLOCK,
+    HEAD,
+    MAX_LINE,
+    SAMPLE,
+    LogDamaged,
+    LogFile,
+    cut,
+    expand,
+    finish,
+    lines,
+    peek,
+    read_line,
+)
 from feedsvc.sources.logs import zeek
-from feedsvc.sources.port import BadLine
+from feedsvc.sources.port import BadLine, Line
 
 TEXT = b"".join(b"line %d of a log, long enough to be compressed well\n" % number for number in range(20_000))
 
@@ -234,7 +247,7 @@ class TestLines:
         assert [len(line) for _, line, _ in found] == [6, SAMPLE, MAX_LINE - 1, 5]
         assert found[1][2] == 7 + 40 * BLOCK + 1
         parser = zeek.build(zeek.Options()).parser()
-        judged = [read_line(parser, line) for line in found]
+        judged = [read_line(parser, line)[0] for line in found]
         assert isinstance(judged[1], BadLine)
         assert (judged[1].reason, judged[1].offset) == (f"line longer than {MAX_LINE} bytes", 7)
         assert isinstance(judged[2], BadLine)
@@ -246,9 +259,56 @@ class TestLines:
 
     def test_a_line_a_little_too_long_within_one_block_is_told_as_well(self) -> None:
         (found,) = lines(iter([b"y" * (MAX_LINE + 10) + b"\n"]))
-        judged = read_line(zeek.build(zeek.Options()).parser(), found)
+        (judged,) = read_line(zeek.build(zeek.Options()).parser(), found)
         assert isinstance(judged, BadLine)
         assert len(judged.line) == SAMPLE
+
+
+class Pairs:
+    """A format of frames: each is two bytes; a record spans two of them, so that the last one waits for its partner."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+
+    def parser(self, state: str = "") -> Pairs:
+        return self
+
+    def recognises(self, head: bytes) -> bool:
+        return False
+
+    def state(self) -> str:
+        return ""
+
+    def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
+        text = b"".join(blocks)
+        for at in range(0, len(text), 2):
+            yield start + at, text[at : at + 2], start + at + 2 if at + 2 <= len(text) else None
+
+    def parse(self, line: bytes, offset: int) -> tuple[BadLine, ...]:
+        if self.first is None:
+            self.first = offset
+            return ()
+        found = (BadLine(self.first, "first", b""), BadLine(offset, "second", line))
+        self.first = None
+        return found
+
+    def finish(self) -> BadLine | None:
+        return None if self.first is None else BadLine(self.first, "alone", b"")
+
+
+class TestFrames:
+    def test_a_format_may_cut_its_log_itself_and_make_several_records_of_a_frame(self) -> None:
+        pairs = Pairs()
+        frames = list(cut(pairs, iter([b"aab", b"bccd"]), 10))
+        assert frames == [(10, b"aa", 12), (12, b"bb", 14), (14, b"cc", 16), (16, b"d", None)]
+        judged = [one for frame in frames[:3] for one in read_line(pairs, frame)]
+        assert [(one.offset, one.reason) for one in judged if isinstance(one, BadLine)] == [(10, "first"), (12, "second")]
+        assert finish(pairs) == (BadLine(14, "alone", b""),)
+
+    def test_a_format_of_lines_is_cut_into_lines_and_waits_for_nothing(self) -> None:
+        form = zeek.build(zeek.Options())
+        assert list(cut(form, iter([b"a\nb\n"]))) == [(0, b"a", 2), (2, b"b", 4)]
+        assert finish(form.parser()) == ()
 
 
 class TestPeek:

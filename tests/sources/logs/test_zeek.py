@@ -25,19 +25,18 @@ FORMAT = zeek.build(zeek.Options())
 
 def parse_all(text: bytes, parser: LogParser | None = None) -> list[LogRecord | BadLine]:
     parser = parser or FORMAT.parser()
-    found = [read_line(parser, line) for line in lines(iter([text]))]
-    return [one for one in found if one is not None]
+    return [one for line in lines(iter([text])) for one in read_line(parser, line)]
 
 
 def parse_file(name: str) -> list[LogRecord | BadLine]:
-    found = []
+    found: list[LogRecord | BadLine] = []
     parser = FORMAT.parser()
     with LogFile.open(str(SAMPLES / name)) as log:
         try:
-            found = [read_line(parser, line) for line in lines(log.blocks())]
+            found = [one for line in lines(log.blocks()) for one in read_line(parser, line)]
         except LogDamaged:
             assert "corrupt" in name
-    return [one for one in found if one is not None]
+    return found
 
 
 def record_of(text: bytes) -> LogRecord:
