@@ -25,33 +25,24 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated, NamedTuple, TypeVar
-
-import msgspec
 
 from feedsvc import names
-from feedsvc.errors import NameRefused, SourceError
+from feedsvc.errors import NameRefused
+from feedsvc.sources import zeek_json, zeek_tsv
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
-from feedsvc.sources.records import printable
+from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable, address_of, client_of, name_of
+from feedsvc.sources.zeek_said import Said, unescape
+from feedsvc.sources.zeek_tsv import Header
 
-_LATEST = 253402300800.0  # 9999-12-31T24:00:00Z in epoch seconds: what a datetime can hold ends there
 _MILLISECONDS = 1e11  # epoch seconds get there in the year 5138, epoch milliseconds were there in 1973
-_SAMPLE = 200  # bytes of a bad line that are kept
-_MANY = 65536  # names and addresses remembered: a log asks for the same few thousand again and again
 
 _ADDRESSED = frozenset({"A", "AAAA"})
 _NO_NAME = frozenset({b"", b".", b"<Root>"})  # the root, as Zeek's versions write it
-_ADDRESS = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*")
-_PLAIN = re.compile(rb"[a-z0-9_.-]{1,253}")
-_ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 # Zeek writes names in lower case; what it writes for records of other types begins with a word in upper case or an angle
 # bracket (scripts/base/protocols/dns/main.zeek).
 _OTHER_TYPE = re.compile(rb"[A-Z][A-Z0-9]*:? |<|NSEC3(?:PARAM)?\Z")
-_STRAY_BYTE = re.compile("[\udc80-\udcff]")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +60,12 @@ class Zeek:
 
     def parser(self, state: str = "") -> ZeekParser:
         """See `LogFormat`; the state is the header that holds."""
-        return ZeekParser(_header_from(state))
+        return ZeekParser(zeek_tsv.header_from(state))
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with a Zeek header, or with a JSON line of any of Zeek's logs."""
         first, _, _ = head.lstrip(b"\r\n").partition(b"\n")
-        if first.startswith((b"#separator ", b"#fields\t")):
-            return True
-        line = _decode(_KIND, first)
-        return line is not None and (line.path is not None or (line.ts is not None and line.uid is not None))
+        return first.startswith((b"#separator ", b"#fields\t")) or zeek_json.is_zeek(first)
 
 
 class ZeekParser:
@@ -85,220 +73,49 @@ class ZeekParser:
 
     def __init__(self, header: Header) -> None:
         self._header = header
-        self._layout = _layout_of(header)
+        self._layout = zeek_tsv.layout_of(header)
 
     def state(self) -> str:
         """See `LogParser`: the header, or nothing while there was none."""
-        return msgspec.json.encode(self._header).decode() if self._header != Header() else ""
+        return zeek_tsv.header_text(self._header)
 
     def parse(self, line: bytes, offset: int) -> LogRecord | BadLine | None:
         """See `LogParser`."""
         try:
-            exchange = self._read(line)
-            return _record(exchange, offset) if exchange else None
-        except _Unreadable as err:
-            return BadLine(offset, str(err), line[:_SAMPLE])
+            said = self._read(line)
+            return _record(said, offset) if said else None
+        except Unreadable as err:
+            return BadLine(offset, str(err), line[:SAMPLE])
 
-    def _read(self, line: bytes) -> _Exchange | None:
+    def _read(self, line: bytes) -> Said | None:
         first = line[:1]
         if first == b"{":
-            return _from_json(line)
+            return zeek_json.read_json(line)
         if first == b"#":
-            self._header = _next_header(self._header, line)
-            self._layout = _layout_of(self._header)
+            self._header = zeek_tsv.next_header(self._header, line)
+            self._layout = zeek_tsv.layout_of(self._header)
             return None
         if not first:
             return None
         if not self._header.fields:
-            raise _Unreadable("line without a #fields header above it")
-        return _from_row(line, self._layout) if self._layout else None
+            raise Unreadable("line without a #fields header above it")
+        return zeek_tsv.read_row(line, self._layout) if self._layout else None
 
 
-class _Unreadable(ValueError):
-    """A line that cannot be understood; the message is the reason of a `BadLine`."""
-
-
-class _Exchange(NamedTuple):
-    """What a line says, whichever way it is written: texts as Zeek spells them, empty where there is nothing."""
-
-    time: bytes | float | str
-    client: bytes
-    query: bytes
-    rrtype: str
-    answers: list[bytes]
-
-
-# -- TSV ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the lines above say of those below: Zeek's defaults until they say anything."""
-
-    separator: bytes = b"\t"
-    set_separator: bytes = b","
-    empty: bytes = b"(empty)"
-    unset: bytes = b"-"
-    path: bytes = b""
-    fields: tuple[bytes, ...] = ()
-
-
-class _Layout(NamedTuple):
-    """A header made ready for its rows: how many columns, and which of them are read (-1: the log does not have it)."""
-
-    separator: bytes
-    set_separator: bytes
-    nothing: frozenset[bytes]
-    width: int
-    ts: int
-    client: int
-    query: int
-    qtype_name: int
-    qtype: int
-    answers: int
-
-
-_READ = (b"ts", b"id.orig_h", b"query", b"qtype_name", b"qtype", b"answers")
-
-
-def _header_from(state: str) -> Header:
-    try:
-        return msgspec.json.decode(state, type=Header) if state else Header()
-    except msgspec.MsgspecError as err:
-        raise SourceError(f"the remembered Zeek header cannot be read: {err}", permanent=True) from err
-
-
-def _next_header(header: Header, line: bytes) -> Header:
-    """The header after one more line of it; `#open`, `#close`, `#types` and remarks say nothing that is needed."""
-    if line.startswith(b"#separator "):
-        # The first line of every header: what an earlier one said is over.
-        return Header(separator=_unescape(line.removeprefix(b"#separator ")) or b"\t")
-    key, *values = line.split(header.separator)
-    value = values[0] if values else b""
-    match key:
-        case b"#set_separator":
-            header = replace(header, set_separator=value or header.set_separator)
-        case b"#empty_field":
-            header = replace(header, empty=value)
-        case b"#unset_field":
-            header = replace(header, unset=value)
-        case b"#path":
-            header = replace(header, path=value)
-        case b"#fields":
-            header = replace(header, fields=tuple(values))
-    return header
-
-
-def _layout_of(header: Header) -> _Layout | None:
-    """None for a log that is no dns.log."""
-    fields = header.fields
-    if header.path not in {b"", b"dns"} or b"query" not in fields:
-        return None
-    columns = (fields.index(name) if name in fields else -1 for name in _READ)
-    # b"" stands behind every row, where the columns point to that the log does not have.
-    nothing = frozenset({header.unset, header.empty, b""})
-    return _Layout(header.separator, header.set_separator, nothing, len(fields), *columns)
-
-
-def _from_row(line: bytes, layout: _Layout) -> _Exchange:
-    cells = line.split(layout.separator)
-    if len(cells) != layout.width:
-        raise _Unreadable("not as many columns as #fields names")
-    cells.append(b"")
-    nothing = layout.nothing
-    client, query, answers = cells[layout.client], cells[layout.query], cells[layout.answers]
-    name, number = cells[layout.qtype_name], cells[layout.qtype]
-    return _Exchange(
-        time=cells[layout.ts],
-        client=b"" if client in nothing else client,
-        query=b"" if query in nothing else query,
-        rrtype=_rrtype(b"" if name in nothing else name, number),
-        answers=[] if answers in nothing else answers.split(layout.set_separator),
-    )
-
-
-# -- JSON --------------------------------------------------------------------------------------------------------------
-
-
-class _Kind(msgspec.Struct, gc=False):
-    """What shows that a JSON line is Zeek's, and of which log."""
-
-    ts: float | str | None = None
-    uid: str | None = None
-    path: str | None = msgspec.field(name="_path", default=None)
-
-
-class _Line(msgspec.Struct, gc=False):
-    """What is read of a JSON line; unset fields are left out by Zeek, null by those who pass its logs on."""
-
-    ts: float | str | None = None
-    client: str | None = msgspec.field(name="id.orig_h", default=None)
-    client_flat: str | None = msgspec.field(name="id_orig_h", default=None)
-    query: str | None = None
-    qtype: Annotated[int, msgspec.Meta(ge=0, le=65535)] | str | None = None
-    qtype_name: str | None = None
-    answers: list[str | None] | None = None
-    path: str | None = msgspec.field(name="_path", default=None)
-
-
-_KIND = msgspec.json.Decoder(_Kind)
-_LINE = msgspec.json.Decoder(_Line)
-
-
-def _decode(decoder: msgspec.json.Decoder[T], line: bytes) -> T | None:
-    try:
-        return decoder.decode(line)
-    except UnicodeDecodeError:
-        spelt = _spell_stray_bytes(line)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    try:
-        return decoder.decode(spelt)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-
-
-def _spell_stray_bytes(line: bytes) -> str:
-    r"""A line that is no UTF-8, its stray bytes spelt `\xNN` as Zeek's own JSON writer does."""
-    text = line.decode("utf-8", "surrogateescape")
-    return _STRAY_BYTE.sub(lambda stray: f"\\\\x{ord(stray.group()) - 0xDC00:02x}", text)
-
-
-def _from_json(line: bytes) -> _Exchange | None:
-    found = _decode(_LINE, line)
-    if found is None:
-        kind = _decode(_KIND, line)
-        if kind is not None and kind.path not in {None, "dns"}:
-            return None
-        raise _Unreadable("no JSON, or not of the shape that Zeek writes")
-    if found.query is None or found.path not in {None, "dns"}:
-        return None
-    return _Exchange(
-        time=found.ts if found.ts is not None else "",
-        client=(found.client or found.client_flat or "").encode(),
-        query=found.query.encode(),
-        rrtype=_rrtype((found.qtype_name or "").encode(), str(found.qtype).encode()),
-        answers=[answer.encode() for answer in found.answers or () if answer is not None],
-    )
-
-
-# -- what both mean ----------------------------------------------------------------------------------------------------
-
-
-def _record(exchange: _Exchange, offset: int) -> LogRecord | None:
-    query = _unescape(exchange.query)
+def _record(said: Said, offset: int) -> LogRecord | None:
+    query = unescape(said.query)
     if query in _NO_NAME:
         return None
     try:
-        rrname = _name(query)
+        rrname = name_of(query)
     except NameRefused as err:
-        raise _Unreadable(f"query is no name: {err}") from err
-    answers, chain, unread = _split_answers(exchange, offset)
+        raise Unreadable(f"query is no name: {err}") from err
+    answers, chain, unread = _split_answers(said, offset)
     return LogRecord(
-        time=_time(exchange.time),
-        client=_client(exchange.client),
+        time=_time(said.time),
+        client=_client(said.client),
         rrname=rrname,
-        rrtype=exchange.rrtype,
+        rrtype=said.rrtype,
         answers=answers,
         chain=chain,
         offset=offset,
@@ -306,66 +123,29 @@ def _record(exchange: _Exchange, offset: int) -> LogRecord | None:
     )
 
 
-def _split_answers(
-    exchange: _Exchange, offset: int
-) -> tuple[tuple[names.Address, ...], tuple[str, ...], tuple[BadLine, ...]]:
+def _split_answers(said: Said, offset: int) -> tuple[tuple[names.Address, ...], tuple[str, ...], tuple[BadLine, ...]]:
     """Addresses, CNAME targets, and what is neither though it should be."""
-    if not exchange.answers or exchange.rrtype not in _ADDRESSED:
+    if not said.answers or said.rrtype not in _ADDRESSED:
         return (), (), ()
     addresses: list[names.Address] = []
     chain: list[str] = []
     unread: list[BadLine] = []
-    for spelt in exchange.answers:
-        answer = _unescape(spelt)
-        address = _address(answer)
+    for spelt in said.answers:
+        answer = unescape(spelt)
+        address = address_of(answer)
         if address is not None:
             addresses.append(address)
         elif answer not in _NO_NAME and not _OTHER_TYPE.match(answer):
             try:
-                chain.append(_name(answer))
+                chain.append(name_of(answer))
             except NameRefused as err:
-                unread.append(BadLine(offset, f"answer is neither address nor name: {err}", spelt[:_SAMPLE]))
+                unread.append(BadLine(offset, f"answer is neither address nor name: {err}", spelt[:SAMPLE]))
     return tuple(addresses), tuple(chain), tuple(unread)
 
 
-def _unescape(text: bytes) -> bytes:
-    if b"\\" not in text:
-        return text
-    return _ESCAPE.sub(lambda escape: bytes([int(escape.group(1), 16)]), text)
-
-
-@functools.lru_cache(maxsize=_MANY)
-def _name(octets: bytes) -> str:
-    """The canonical name of what Zeek joined from wire labels: octets, not the presentation format of RFC 1035."""
-    if _PLAIN.fullmatch(octets):
-        return names.parse_name(octets.decode("ascii"))
-    return names.encode_labels(octets.removesuffix(b".").split(b"."))
-
-
-@functools.lru_cache(maxsize=_MANY)
-def _address(octets: bytes) -> names.Address | None:
-    if not _ADDRESS.fullmatch(octets):
-        return None
-    try:
-        return names.parse_address(octets.decode("ascii"))
-    except NameRefused:
-        return None
-
-
-@functools.lru_cache(maxsize=_MANY)
+@functools.lru_cache(maxsize=65536)
 def _client(spelt: bytes) -> str | None:
-    """Who asked. What is no address is kept as it is: a site may write pseudonyms there."""
-    octets = _unescape(spelt)
-    return str(_address(octets) or printable(octets)) if octets else None
-
-
-@functools.lru_cache(maxsize=1024)
-def _rrtype(name: bytes, number: bytes) -> str:
-    if name:
-        return name.decode("ascii", "backslashreplace")
-    if not number.isdigit() or len(number) > 5:
-        return ""
-    return {1: "A", 28: "AAAA"}.get(int(number), f"TYPE{int(number)}")  # RFC 3597 §5
+    return client_of(unescape(spelt))
 
 
 def _time(value: bytes | float | str) -> float:
@@ -376,8 +156,8 @@ def _time(value: bytes | float | str) -> float:
         seconds = _iso_time(value)
     if seconds >= _MILLISECONDS:
         seconds /= 1000
-    if not 0 <= seconds < _LATEST:
-        raise _Unreadable("ts is no time")
+    if not 0 <= seconds < LATEST:
+        raise Unreadable("ts is no time")
     return seconds
 
 
@@ -386,5 +166,5 @@ def _iso_time(value: bytes | float | str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as err:
-        raise _Unreadable("ts is no time") from err
+        raise Unreadable("ts is no time") from err
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
