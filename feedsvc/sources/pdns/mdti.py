@@ -54,11 +54,13 @@ SERVER = "https://graph.microsoft.com"
 PATH = "/v1.0"
 TOKENS = "https://login.microsoftonline.com"
 FORM = "a record of passive DNS"
+LIST = "a list of records of Graph"
 NOT_A_RECORD = f"not {FORM}"
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}")  # a GUID, or a domain of the tenant
 _PAGE = re.compile(r"([0-9]{1,10}) (/[!-~]{1,4095})")  # when it was named, in seconds, and its path and query
 _FRESH = timedelta(minutes=10)  # a page that was named longer ago may be forgotten, as its place in the list is kept for us
+_NO_LINK = frozenset({b"", b"null"})
 _LOST = frozenset({400, 404, 410})
 _PORTS = {"http": 80, "https": 443}
 
@@ -153,8 +155,8 @@ class _Record(msgspec.Struct, rename=_FIELDS):
 
 
 class _Page(msgspec.Struct, rename=_FIELDS):
-    value: list[msgspec.Raw]
-    next_link: Any = None
+    value: msgspec.Raw
+    next_link: msgspec.Raw = msgspec.Raw()
 
 
 class _Refusal(msgspec.Struct):
@@ -174,8 +176,8 @@ class _Mdti(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        page = bodies.whole(answer, _Page, "a list of records of Graph")
-        for raw in page.value:
+        page = bodies.whole(answer, _Page, LIST)
+        for raw in bodies.rows_of(answer, page.value, LIST):
             _take(raw, rows)
             if rows.full:
                 yield rows.batch()
@@ -201,8 +203,8 @@ class _Mdti(Provider):
         """The hosts of CNAME records; of other types nothing is wanted."""
         within = NetblockMap([parse_netblock(address) for address in front.rdata])
         rows = Rows(within, self.now(), answer.shown, self.traits.tlp)
-        page = bodies.whole(answer, _Page, "a list of records of Graph")
-        for raw in page.value:
+        page = bodies.whole(answer, _Page, LIST)
+        for raw in bodies.rows_of(answer, page.value, LIST):
             _take_alias(raw, rows, front)
             if rows.full:
                 yield rows.batch()
@@ -229,9 +231,9 @@ class _Mdti(Provider):
         """The end of a page, and where the next one is."""
         if end != COMPLETE:
             return Reply(end)
-        if page.next_link is None:
+        if bytes(page.next_link) in _NO_LINK:
             return Reply(COMPLETE)
-        place = _on_same_host(asked.url, page.next_link)
+        place = _on_same_host(asked.url, bodies.one(page.next_link, str))
         following = f"{int(self.now().timestamp())} {place}"
         if place is None or not _PAGE.fullmatch(following):
             return Reply(End(Outcome.PARTIAL, "names a next page that is on another host, or none at all"))
@@ -249,9 +251,9 @@ class _Mdti(Provider):
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 
-def _on_same_host(asked: str, link: object) -> str | None:
+def _on_same_host(asked: str, link: str | None) -> str | None:
     """Path and query of a link; None when it leads to another host, who must not see the token, or is none."""
-    if not isinstance(link, str):
+    if link is None:
         return None
     try:
         here, there = urlsplit(asked), urlsplit(urljoin(asked, link))

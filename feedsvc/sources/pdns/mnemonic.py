@@ -58,12 +58,12 @@ PUBLIC_ROWS, KEYED_ROWS = 1_000, 10_000
 PUBLIC_QUOTAS = (Allowance("burst", 10, seconds=60.0), Allowance("day", 1_000))
 """What the documentation allows who has no key: docs.mnemonic.no, "Public API"."""
 
+FORM = "a page of mnemonic's API"
 _CAPPED = "it says that there are more rows than it gave (partialResult)"
 _FULL = "it has exactly as many rows as may be had at once, so there may be more"
 _ADDRESSES = frozenset({"a", "aaaa"})
 _SPENT = frozenset({402, 429})
 _TLPS: Mapping[str, Tlp] = {"white": Tlp.CLEAR, **{str(tlp): tlp for tlp in Tlp}}
-_FIELDS = 64  # of a row, and more than it has
 _MINUTE, _DAY = 60.0, 86_400.0
 
 
@@ -169,7 +169,7 @@ class _Mnemonic(Provider):
     ) -> Generator[Batch, None, Reply]:
         """Read one page; `say` has what a row says, or why it says nothing about the question."""
         here = pages.place(asked)
-        page = _page(answer, here, self.page_size)
+        page = _page(answer, here)
         lacking = here.lacking
         for sample in page.rows:
             row = bodies.one(sample, _Row)
@@ -255,9 +255,9 @@ class _Row(msgspec.Struct, rename="camel"):
 class _Frame(msgspec.Struct, rename="camel"):
     """What stands around the rows of a page."""
 
-    response_code: Any = None
-    count: Any = None
-    offset: Any = None
+    response_code: bodies.Scalar = None
+    count: bodies.Scalar = None
+    offset: bodies.Scalar = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     messages: msgspec.Raw = msgspec.Raw(b"nothing")
     meta_data: msgspec.Raw = msgspec.Raw(b"null")
@@ -271,40 +271,26 @@ class _Page:
     told: int
 
 
-def _page(answer: Answer, here: Place, size: int) -> _Page:
-    """The page that was asked for, of so many rows at most.
+def _page(answer: Answer, here: Place) -> _Page:
+    """The page that was asked for.
 
     Raises:
         SourceError: the answer is another page, or none; an HttpError when it is a refusal inside of a 200.
     """
-    frame = bodies.whole(answer, _Frame, "a page of mnemonic's API")
-    if type(frame.response_code) is int and frame.response_code != 200:
-        raise _refusal(frame, answer.shown(bytes(frame.messages)))
+    frame = bodies.whole(answer, _Frame, FORM)
+    code = frame.response_code
+    if type(code) is int and code != 200:
+        raise _refusal(code, frame, answer.shown(bytes(frame.messages)))
     told = pages.number_of_rows(frame.count)
-    if frame.response_code != 200 or told is None:
+    if code != 200 or told is None:
         raise SourceError("the answer does not say how many rows there are: is the URL right?")
     if frame.offset not in (None, here.rows):
         raise SourceError(f"the answer begins at another row than the {here.rows:,} that was asked for")
-    return _Page(_rows(bytes(frame.data), size), told)
+    return _Page(() if bytes(frame.data) == b"null" else bodies.rows_of(answer, frame.data, FORM), told)
 
 
-def _rows(data: bytes, size: int) -> Sequence[msgspec.Raw]:
-    """The rows of a page, not yet looked at.
-
-    Raises:
-        SourceError: there are none, or so many that to tell them apart would take a hundred times their room.
-    """
-    if data.count(b",") > size * _FIELDS:
-        raise SourceError(f"the answer has far more than the {size:,} rows that were asked for")
-    rows = bodies.one(data, list[msgspec.Raw])
-    if rows is None and data != b"null":
-        raise SourceError("the rows of the answer are no list: is the URL right?")
-    return rows or ()
-
-
-def _refusal(frame: _Frame, said: str) -> HttpError:
+def _refusal(code: int, frame: _Frame, said: str) -> HttpError:
     """A refusal that came inside of a 200, as one that came outside of it."""
-    code: int = frame.response_code
     return HttpError(
         f"{code}, inside of a 200 (it says: {said})",
         status=code,

@@ -44,6 +44,7 @@ from feedsvc.sources.port import Provider, Question, Reply, Traits
 
 SERVER = "https://otx.alienvault.com"
 PATH = "/api/v1"
+FORM = "a list of passive DNS"
 NOT_A_ROW = "not a row of passive DNS"
 
 _ADDRESSES = frozenset({"A", "AAAA"})
@@ -97,9 +98,9 @@ class _Row(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    passive_dns: list[msgspec.Raw]
-    count: Any = None
-    has_next: Any = None
+    passive_dns: msgspec.Raw
+    count: bodies.Scalar = None
+    has_next: bodies.Scalar = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +123,17 @@ class _Otx(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        body = bodies.whole(answer, _Body, "a list of passive DNS")
+        body = bodies.whole(answer, _Body, FORM)
+        given = bodies.rows_of(answer, body.passive_dns, FORM)
         known = 0
-        for raw in body.passive_dns:
+        for raw in given:
             known += _take(raw, rows)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        if body.passive_dns and not known:
-            return Reply(broken(f"none of the {len(body.passive_dns):,} rows of the answer is one of passive DNS", 0))
-        return _reply(body)
+        if given and not known:
+            return Reply(broken(f"none of the {len(given):,} rows of the answer is one of passive DNS", 0))
+        return _reply(body, len(given))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question
@@ -157,9 +159,9 @@ def _take(raw: msgspec.Raw, rows: Rows) -> bool:
     return True
 
 
-def _reply(body: _Body) -> Reply:
-    """Whether the list says of itself that it is not all."""
-    given, counted = len(body.passive_dns), bodies.number(body.count)
+def _reply(body: _Body, given: int) -> Reply:
+    """Whether a list of so many rows says of itself that it is not all."""
+    counted = bodies.number(body.count)
     if counted is not None and counted > given:
         return Reply(End(Outcome.PARTIAL, f"it counts {counted:,} rows and gives {given:,}"), limited=True)
     if body.has_next is True:

@@ -56,6 +56,7 @@ from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://api.securitytrails.com"
 PATH = "/v1"
+FORM = "a list of domains"
 PAGE = 100
 """Names of one page."""
 
@@ -246,12 +247,20 @@ class _Usage(msgspec.Struct):
     allowed_monthly_usage: Any = None
 
 
+class _Meta(msgspec.Struct):
+    """Which page it is, and how many there are."""
+
+    page: bodies.Scalar = None
+    max_page: bodies.Scalar = None
+    total_pages: bodies.Scalar = None
+
+
 class _Answer(msgspec.Struct):
     """A page of names, as it comes."""
 
-    records: list[msgspec.Raw]
-    record_count: Any = None
-    meta: Any = None
+    records: msgspec.Raw
+    record_count: bodies.Scalar = None
+    meta: _Meta | None = None
 
 
 class _Record(msgspec.Struct):
@@ -280,16 +289,16 @@ def _listing(answer: Answer, page: int) -> _Listing:
     Raises:
         SourceError: the answer is another page, or none.
     """
-    read = bodies.whole(answer, _Answer, "a list of domains")
+    read = bodies.whole(answer, _Answer, FORM)
     count = pages.number_of_rows(read.record_count)
     if count is None:
         raise SourceError("the answer does not say how many names there are (record_count): is the URL right?")
-    if bodies.field(read.meta, "page") not in (None, page):
+    meta = read.meta or _Meta()
+    if meta.page not in (None, page):
         raise SourceError(f"the answer is another page than the {page} that was asked for")
-    most = bodies.number(bodies.field(read.meta, "max_page"))
-    total = bodies.number(bodies.field(read.meta, "total_pages"))
+    most, total = bodies.number(meta.max_page), bodies.number(meta.total_pages)
     needed = -(-count // PAGE) if total is None else total
-    return _Listing(read.records, count, most is not None and needed > most)
+    return _Listing(bodies.rows_of(answer, read.records, FORM), count, most is not None and needed > most)
 
 
 def _told(

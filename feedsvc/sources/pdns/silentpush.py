@@ -61,6 +61,7 @@ _JSON = {"Accept": "application/json"}
 _WAIT = "20"  # seconds that the server waits for a job before it says that it runs; below the client's own patience
 _PAGE = re.compile(r"([0-9]{1,12})|job:([A-Za-z0-9_-]{1,100}):([0-9]{1,3}):([0-9]{1,12})")
 _JOB = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_NO_ERROR = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
 _FAILED = frozenset({"FAILURE", "FAILED", "ERROR", "REVOKED", "CANCELLED"})
 _REFUSALS = frozenset({401, 403, 429})
 _FULL = End(Outcome.PARTIAL, "its pages end before its rows do")
@@ -136,12 +137,12 @@ class _Page:
 
 
 class _Job(msgspec.Struct):
-    job_id: Any = None
-    status: Any = None
+    job_id: bodies.Scalar = None
+    status: bodies.Scalar = None
 
 
 class _Metadata(msgspec.Struct):
-    results_total_at_least: Any = None
+    results_total_at_least: bodies.Scalar = None
 
 
 class _Document(msgspec.Struct):
@@ -151,10 +152,10 @@ class _Document(msgspec.Struct):
     records: msgspec.Raw = msgspec.Raw()
     metadata: msgspec.Raw = msgspec.Raw()
     job_status: msgspec.Raw = msgspec.Raw()
-    job_id: Any = None
-    status: Any = None
-    status_code: Any = None
-    error: Any = None
+    job_id: bodies.Scalar = None
+    status: bodies.Scalar = None
+    status_code: bodies.Scalar = None
+    error: msgspec.Raw = msgspec.Raw()
 
 
 class _Row(msgspec.Struct):
@@ -178,7 +179,7 @@ class _Found:
     """What an answer holds.
 
     Attributes:
-        records: its rows; None when it has no place for them.
+        records: its rows, still to be read; None when it has no place for them.
         total: how many rows there are at least, over all pages; None when it is not told.
         job: the job that makes the answer; "" when there is none.
         state: of the job, in capitals.
@@ -186,7 +187,7 @@ class _Found:
         error: in its own words; "" when there is none.
     """
 
-    records: tuple[bytes, ...] | None = None
+    records: Sequence[msgspec.Raw] | None = None
     total: int | None = None
     job: str = ""
     state: str = ""
@@ -237,8 +238,8 @@ class _SilentPush(Provider):
         self, answer: Answer, rows: Rows, saying: Callable[[_Row], Said | str], page: str
     ) -> Generator[Batch, None, Reply]:
         found = _found(answer.read())
-        for text in (found.records or ()) if found else ():
-            row = bodies.one(text, _Row)
+        for raw in (found.records or ()) if found else ():
+            row, text = bodies.one(raw, _Row), bytes(raw)  # a `Raw` is no bytes, whatever its annotations say
             said = NO_ROW if row is None else saying(row)
             if isinstance(said, str):
                 rows.leave_out(said, text, understood=said != NO_ROW)
@@ -297,11 +298,11 @@ def _fences(question: Question) -> Mapping[str, str]:
 
 def _found(body: bytes) -> _Found | None:
     """What an answer holds, wherever it stands; None when it is no JSON document of any known form."""
-    outer = bodies.one(body, _Document)
+    outer = bodies.frame(body, _Document)
     if outer is None:
-        alone = bodies.one(body, list[msgspec.Raw])
-        return None if alone is None else _Found(_texts(alone))
-    within = bodies.one(outer.response, _Document)
+        alone = bodies.rows(body)
+        return None if alone is None else _Found(alone)
+    within = bodies.frame(outer.response, _Document)
     places = (outer,) if within is None else (within, outer)
     records = _records(outer.response, places)
     job, state = ("", "") if records is not None else _job(places)
@@ -311,24 +312,20 @@ def _found(body: bytes) -> _Found | None:
         job=job,
         state=state,
         code=bodies.number(outer.status_code) or 200,
-        error=next((_words(place.error) for place in places if place.error), ""),
+        error=next((_words(place.error) for place in places if bytes(place.error) not in _NO_ERROR), ""),
     )
 
 
-def _texts(rows: list[msgspec.Raw]) -> tuple[bytes, ...]:
-    return tuple(bytes(row) for row in rows)  # a `Raw` is no bytes, whatever its annotations say
-
-
-def _records(response: msgspec.Raw, places: Sequence[_Document]) -> tuple[bytes, ...] | None:
+def _records(response: msgspec.Raw, places: Sequence[_Document]) -> Sequence[msgspec.Raw] | None:
     for text in (response, *(place.records for place in places)):
-        rows = bodies.one(text, list[msgspec.Raw])
+        rows = bodies.rows(text)
         if rows is not None:
-            return _texts(rows)
+            return rows
     return None
 
 
 def _total(places: Sequence[_Document]) -> int | None:
-    said = (bodies.one(place.metadata, _Metadata) for place in places)
+    said = (bodies.frame(place.metadata, _Metadata) for place in places)
     told = (bodies.number(one.results_total_at_least) for one in said if one is not None)
     return max((total for total in told if total is not None), default=None)
 
@@ -336,14 +333,14 @@ def _total(places: Sequence[_Document]) -> int | None:
 def _job(places: Sequence[_Document]) -> tuple[str, str]:
     """The job that makes the answer, and its state in capitals; nothing when there is none that can be asked for."""
     for place in places:
-        job = bodies.one(place.job_status, _Job) or _Job(place.job_id, place.status)
+        job = bodies.frame(place.job_status, _Job) or _Job(place.job_id, place.status)
         if isinstance(job.job_id, str) and _JOB.fullmatch(job.job_id):
             return job.job_id, job.status.upper() if isinstance(job.status, str) else ""
     return "", ""
 
 
-def _words(error: object) -> str:
-    return error if isinstance(error, str) else "an error without words"
+def _words(error: msgspec.Raw) -> str:
+    return bodies.one(error, str) or "an error without words"
 
 
 def _of_job(found: _Found, page: _Page) -> Reply:

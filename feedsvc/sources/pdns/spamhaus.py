@@ -29,8 +29,7 @@ object. Each of these is read, and the usual names are known; an answer of which
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -41,15 +40,14 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.errors import SourceError
 from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Login, Request, Token
 from feedsvc.model import Batch, End, Learnt, Outcome, Span, Tlp
-from feedsvc.names import is_address
 from feedsvc.plugins import OptionFaults
-from feedsvc.sources import access, bodies, times
+from feedsvc.sources import access, bodies
 from feedsvc.sources.aliases import Aliases
-from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import Rows
 from feedsvc.sources.endings import after_fault, broken
+from feedsvc.sources.guesses import LARGEST, Guesses
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 DETEQUE = "https://pdnsapi.deteque.com"
@@ -181,10 +179,14 @@ class _Deteque(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        whole = yield from _read(answer.lines(), rows)
-        if not whole:
+        guesses = Guesses(rows, NO_ROW)
+        yield from guesses.read(answer.lines(longest=LARGEST))  # all rows may stand in one
+        if guesses.torn:
             return Reply(broken("the answer ends in the middle of a row", rows.understood))
         end = rows.end("a row of Spamhaus")
+        if end.outcome is Outcome.COMPLETE and guesses.complaint:
+            said = answer.shown(guesses.complaint)
+            return Reply(broken(f"Spamhaus could not answer in full: {said}", rows.understood))
         if end.outcome is Outcome.COMPLETE and rows.seen >= self.options.limit:
             return Reply(_FULL, limited=True)
         return Reply(end)
@@ -207,87 +209,6 @@ class _Deteque(Provider):
         return _quotas(body)
 
 
-def _read(lines: Iterable[bytes], rows: Rows) -> Generator[Batch, None, bool]:
-    """The rows of an answer, one a line or all in one value; returns whether its last one was whole."""
-    whole = True
-    try:
-        for text, ended in _texts(line for line in lines if line.strip()):
-            whole = _take(rows, text) or ended
-            if rows.full:
-                yield rows.batch()
-    except SourceError:
-        yield rows.batch()
-        raise
-    yield rows.batch()
-    return whole
-
-
-def _texts(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Each row as it came, and whether it was whole or torn off in its middle, should it be no JSON."""
-    first = next(lines, b"")
-    alone = bodies.one(first, dict[str, msgspec.Raw])
-    if alone is not None and _within(alone) is None:
-        yield from ((line, line.endswith(b"\n")) for line in itertools.chain((first,), lines))
-        return
-    text = first + b"".join(lines)
-    for row in _rows(text) if text else ():
-        yield bytes(row), True  # a `Raw` is no bytes, whatever its annotations say
-
-
-def _rows(text: bytes) -> Sequence[bytes]:
-    """The rows of a document; the document itself, to be counted as none, when it has no place for them."""
-    array = bodies.one(text, list[msgspec.Raw])
-    if array is not None:
-        return array
-    within = _within(bodies.one(text, dict[str, msgspec.Raw]) or {})
-    return [text] if within is None else within
-
-
-def _within(members: Mapping[str, msgspec.Raw]) -> Sequence[bytes] | None:
-    """The rows within an object: its array of objects. None when it has none, as a row has none, or tells a fault."""
-    arrays = [rows for text in members.values() if (rows := bodies.one(text, list[msgspec.Raw])) is not None]
-    full = next((rows for rows in arrays if rows and all(bytes(row)[:1] == b"{" for row in rows)), None)
-    names = {_plain(name) for name in members}
-    is_row = not names.isdisjoint(_NAME) or "error" in names
-    return full if full or is_row or [] not in arrays else []
-
-
-_NAME = ("rrname", "hostname", "host", "fqdn", "name", "query", "domain")
-_PLACE = ("rdata", "ip", "ipaddress", "address", "answer", "target", "value")
-_TYPE = ("rrtype", "type", "recordtype")
-_FIRST = ("timefirst", "firstseen", "firsttime", "first")
-_LAST = ("timelast", "lastseen", "lasttime", "last")
-
-
-def _take(rows: Rows, text: bytes) -> bool:
-    """Take a row, whatever its fields are called; returns whether it was JSON at all."""
-    found = bodies.one(text, dict[str, Any])
-    row = {_plain(name): value for name, value in (found or {}).items() if value not in (None, "")}
-    name, kind, places = _first(row, _NAME), _first(row, _TYPE), _texts_of(_first(row, _PLACE))
-    # An address is what tells a row from a message: nothing else of its form is sure.
-    is_row = isinstance(name, str) and any(is_address(side) for side in (name, *places))
-    if isinstance(kind, str) and kind.upper() not in ADDRESS_TYPES:
-        rows.leave_out(OTHER_TYPE, text, understood=is_row)
-    elif not is_row:
-        rows.leave_out(NO_ROW, text, understood=False)
-    else:
-        first, last = times.from_text(_first(row, _FIRST)), times.from_text(_first(row, _LAST))
-        rows.take(Said(name, places, first, last, count=row.get("count")), text)
-    return found is not None
-
-
-def _texts_of(value: object) -> list[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-
-
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
-
-
-def _first(row: Mapping[str, object], names: Sequence[str]) -> object:
-    return next((row[name] for name in names if name in row), None)
-
-
 # -- v2 -----------------------------------------------------------------------------------------------------------------
 
 
@@ -295,10 +216,10 @@ class _Document(msgspec.Struct):
     """The outside of every answer."""
 
     records: msgspec.Raw = msgspec.Raw()
-    hits: Any = None
-    error: Any = None
-    status: Any = None
-    message: Any = None
+    hits: bodies.Scalar = None
+    error: bodies.Scalar = None
+    status: bodies.Scalar = None
+    message: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +255,7 @@ class _V2(Provider):
 
     def _read(self, answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
         document = bodies.whole(answer, _Document, "a document of Spamhaus")
-        records = bodies.one(document.records, list[msgspec.Raw])
+        records = bodies.rows(document.records)
         for record in records or ():
             rows.feed(bytes(record))  # a `Raw` is no bytes, whatever its annotations say
             if rows.full:
@@ -345,7 +266,7 @@ class _V2(Provider):
     def _reply(self, document: _Document, records: Sequence[msgspec.Raw] | None, rows: Rows, answer: Answer) -> Reply:
         hits, status = bodies.number(document.hits), bodies.number(document.status)
         if document.error or status not in (None, 200):
-            said = answer.shown(document.message) if isinstance(document.message, str) else "it does not say why"
+            said = answer.shown(bodies.one(document.message, str) or "it does not say why")
             return Reply(broken(f"Spamhaus could not answer: {said}", rows.understood))
         if records is None and hits != 0:
             return Reply(broken("the answer has no records: is the URL right?", 0))

@@ -39,7 +39,6 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.errors import SourceError
 from feedsvc.http import Answer, AnswerTooBig, HttpError, Login, Request
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
@@ -51,11 +50,13 @@ from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://api.umbrella.com"
 FORM = "a record of Umbrella"
+LIST = "a list of records"
 NOT_A_RECORD = f"not {FORM}"
 
 _RATES = {"integration": 3, 1: 3, 2: 12, 3: 12}  # calls a second, for an organisation
 _A_DAY = 2_000  # calls of the tier `integration`
 _PAUSE = 1.0  # seconds after a 429, which comes without a Retry-After
+_NOTHING = frozenset({b"", b"null", b"[]", b"{}"})
 _EARLIEST = 10**8  # seconds: the year 1973; a number of milliseconds that is earlier is one of seconds
 
 _HINTS: Mapping[int, str] = {
@@ -138,9 +139,15 @@ class _Record(msgspec.Struct, rename=_FIELDS):
         return _moment(self.first_seen, self.first_seen_iso), _moment(self.last_seen, self.last_seen_iso)
 
 
+class _PageInfo(msgspec.Struct, rename="camel"):
+    total_num_records: bodies.Scalar = None
+    limit: bodies.Scalar = None
+    has_more_records: bodies.Scalar = None
+
+
 class _Wrapped(msgspec.Struct, rename=_FIELDS):
-    records: list[msgspec.Raw]
-    page_info: Any = None
+    records: msgspec.Raw
+    page_info: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +226,12 @@ class _Page:
 
     Attributes:
         end: how many records came until now, those of the pages before included.
-        more: whether there may be more of them.
+        more: whether there may be more of them; None when something stands there that cannot be read.
     """
 
     records: Sequence[msgspec.Raw]
     end: int
-    more: bool
+    more: bool | None
 
 
 def _offset(page: str) -> int:
@@ -232,22 +239,19 @@ def _offset(page: str) -> int:
 
 
 def _page(answer: Answer, options: Options, page: str) -> _Page:
-    raw = bodies.whole(answer, msgspec.Raw, "a list of records")
-    wrapped = bodies.one(raw, _Wrapped)
-    records = bodies.one(raw, list[msgspec.Raw]) if wrapped is None else wrapped.records
-    if records is None:
-        raise SourceError(f"the answer has no list of records: is the URL right? (it says: {answer.shown(bytes(raw))})")
+    raw = bodies.whole(answer, msgspec.Raw, LIST)
+    wrapped = bodies.frame(raw, _Wrapped) or _Wrapped(raw)
+    records = bodies.rows_of(answer, wrapped.records, LIST)
     end = _offset(page) + len(records)
-    return _Page(
-        records, end, _has_more(len(records), end, options.page_size, None if wrapped is None else wrapped.page_info)
-    )
+    info = _PageInfo() if bytes(wrapped.page_info) in _NOTHING else bodies.frame(wrapped.page_info, _PageInfo)
+    return _Page(records, end, None if info is None else _has_more(len(records), end, options.page_size, info))
 
 
-def _has_more(given: int, end: int, page_size: int, info: object) -> bool:
+def _has_more(given: int, end: int, page_size: int, info: _PageInfo) -> bool:
     """Whether there may be a further page: a full one may be the last, and one that says so is not."""
-    total, limit = bodies.number(bodies.field(info, "totalNumRecords")), bodies.number(bodies.field(info, "limit"))
+    total, limit = bodies.number(info.total_num_records), bodies.number(info.limit)
     full = given >= min(page_size, limit or page_size)
-    return full or bodies.field(info, "hasMoreRecords") is True or (total is not None and total > end)
+    return full or info.has_more_records is True or (total is not None and total > end)
 
 
 def _reply(page: _Page, question: Question, last_seen: Sequence[object], reach: int) -> Reply:
@@ -265,6 +269,8 @@ def _older(moments: Sequence[int], since: float) -> bool:
 
 
 def _following(page: _Page, reach: int) -> Reply:
+    if page.more is None:
+        return Reply(broken("its pageInfo cannot be read, so there may be more", page.end))
     if not page.more:
         return Reply(COMPLETE)
     if not page.records:

@@ -41,7 +41,7 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.errors import NameRefused
+from feedsvc.errors import NameRefused, SourceError
 from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
 from feedsvc.model import Allowance, Batch, End, Learnt, Outcome, Span, Tlp
 from feedsvc.names import NetblockMap, parse_name, parse_netblock
@@ -52,6 +52,7 @@ from feedsvc.sources.endings import after_fault, broken
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://app.validin.com"
+FORM = "a document of Validin"
 NO_ROW = "not a row of Validin"
 
 _JSON = {"Accept": "application/json"}
@@ -112,9 +113,9 @@ def _allowances(options: Options) -> Iterator[Allowance]:
 class _Document(msgspec.Struct):
     """The outside of every answer."""
 
-    records: dict[str, msgspec.Raw]
-    status: Any = None
-    limited: Any = None
+    records: msgspec.Raw
+    status: bodies.Scalar = None
+    limited: bodies.Scalar = None
 
 
 class _Row(msgspec.Struct):
@@ -218,8 +219,11 @@ _Saying = Callable[[str, _Row], Said | str]
 
 
 def _read(answer: Answer, rows: Rows, saying: _Saying) -> Generator[Batch, None, Reply]:
-    document = bodies.whole(answer, _Document, "a document of Validin")
-    for kind, text in _records(document):
+    document = bodies.whole(answer, _Document, FORM)
+    records = bodies.members(document.records)
+    if records is None:
+        raise SourceError(f"the answer is not {FORM}: is the URL right? (it has no records by their types)")
+    for kind, text in _rows(records):
         row = bodies.one(text, _Row)
         said = NO_ROW if row is None else saying(kind, row)
         if isinstance(said, str):
@@ -232,10 +236,10 @@ def _read(answer: Answer, rows: Rows, saying: _Saying) -> Generator[Batch, None,
     return _reply(document, rows, answer)
 
 
-def _records(document: _Document) -> Iterator[tuple[str, bytes]]:
+def _rows(records: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, bytes]]:
     """Every row with its type; what stands in place of an array of rows comes as one row, to be counted."""
-    for kind, text in document.records.items():
-        rows = bodies.one(text, list[msgspec.Raw])
+    for kind, text in records.items():
+        rows = bodies.rows(text)
         for row in [text] if rows is None else rows:
             yield kind.upper(), bytes(row)  # a `Raw` is no bytes, whatever its annotations say
 

@@ -56,6 +56,7 @@ LIMIT = 40
 FRESH = timedelta(hours=1)
 """A cursor that is refused within this of being given is not one that was forgotten: asking anew would lead there again."""
 
+FORM = "a list of resolutions"
 NOT_A_ROW = "not a resolution"
 
 _LONGEST = 4096  # characters of a cursor; those seen have a few hundred
@@ -150,10 +151,19 @@ class _Row(msgspec.Struct):
     attributes: _Attributes
 
 
+class _Meta(msgspec.Struct):
+    cursor: bodies.Scalar = None
+    count: bodies.Scalar = None
+
+
+class _Links(msgspec.Struct):
+    next: bodies.Scalar = None
+
+
 class _Body(msgspec.Struct):
-    data: list[msgspec.Raw]
-    meta: Any = None
-    links: Any = None
+    data: msgspec.Raw
+    meta: _Meta | None = None
+    links: _Links | None = None
 
 
 class _Refusal(msgspec.Struct):
@@ -185,26 +195,27 @@ class _VirusTotal(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        body = bodies.whole(answer, _Body, "a list of resolutions")
+        body = bodies.whole(answer, _Body, FORM)
+        data = bodies.rows_of(answer, body.data, FORM)
         dates: list[int | None] = []
-        for raw in body.data:
+        for raw in data:
             dates.append(_take(raw, rows))
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        if body.data and not rows.understood:
-            return Reply(broken(f"none of the {len(body.data):,} rows of the answer is a resolution", 0))
+        if data and not rows.understood:
+            return Reply(broken(f"none of the {len(data):,} rows of the answer is a resolution", 0))
         if self.options.newest_first and _reaches(question.since, dates):
             return Reply(COMPLETE)
-        return self._following(body, _page(question.page))
+        return self._following(body, len(data), _page(question.page))
 
-    def _following(self, body: _Body, asked: _Page) -> Reply:
-        """What comes after a page: the next one, or the end."""
-        came, cursor = asked.rows + len(body.data), _cursor(body)
+    def _following(self, body: _Body, given: int, asked: _Page) -> Reply:
+        """What comes after a page of so many rows: the next one, or the end."""
+        came, cursor = asked.rows + given, _cursor(body)
         if cursor is None:
             return Reply(broken("there is a next page, but no cursor to ask for it with", came))
         if cursor == "":
-            return _last(body, asked, came)
+            return _last(body.meta or _Meta(), asked, given)
         if cursor == asked.cursor:
             return Reply(broken("the next page has the cursor of this one", came))
         return Reply(COMPLETE, page=str(_Page(cursor, came, int(self.now().timestamp()))))
@@ -253,7 +264,7 @@ def _reaches(since: datetime | None, dates: Sequence[int | None]) -> bool:
 
 def _cursor(body: _Body) -> str | None:
     """What asks for the next page; "" when there is none, None when there is one and no way to it."""
-    cursor, following = bodies.field(body.meta, "cursor"), bodies.field(body.links, "next")
+    cursor, following = (body.meta or _Meta()).cursor, (body.links or _Links()).next
     if not cursor and not following:
         return ""
     if not cursor and isinstance(following, str):
@@ -262,12 +273,12 @@ def _cursor(body: _Body) -> str | None:
     return cursor if isinstance(cursor, str) and 0 < len(cursor) <= _LONGEST else None
 
 
-def _last(body: _Body, asked: _Page, came: int) -> Reply:
+def _last(meta: _Meta, asked: _Page, given: int) -> Reply:
     """Whether as many rows came as there are; those that come while pages are turned may be a page's worth."""
-    counted = bodies.number(bodies.field(body.meta, "count"))
+    counted, came = bodies.number(meta.count), asked.rows + given
     if counted is not None and counted - came > (LIMIT if asked.cursor else 0):
         reason = f"VirusTotal counts {counted:,} resolutions, and its pages ended after {came:,}"
-    elif counted is None and len(body.data) >= LIMIT:
+    elif counted is None and given >= LIMIT:
         reason = "a full page has no next one, and does not say that it is the last"
     else:
         return Reply(COMPLETE)

@@ -51,6 +51,7 @@ PAGE = 300
 BEGINNING = "0"
 """What the first page is asked from, as the vendor's own client does."""
 
+FORM = "a list of names"
 NOT_A_ROW = "not a row with a name"
 
 _LONGEST = 1025  # characters of a name in presentation form; a longer one is none to ask on from
@@ -105,8 +106,8 @@ class _Row(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    result: list[msgspec.Raw]
-    size: Any = None
+    result: msgspec.Raw
+    size: bodies.Scalar = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,15 @@ class _WhoisXml(Provider):
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
         address = str(next(question.netblock.addresses()))
-        body = bodies.whole(answer, _Body, "a list of names")
+        body = bodies.whole(answer, _Body, FORM)
+        given = bodies.rows_of(answer, body.result, FORM)
         names: list[str] = []
-        for raw in body.result:
+        for raw in given:
             names += _take(raw, address, rows)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return _reply(body, names, question.page)
+        return _reply(len(given), bodies.number(body.size), names, question.page)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question
@@ -164,9 +166,8 @@ def _moment(value: object) -> object:
     return value if bodies.number(value) is not None else times.from_text(value)
 
 
-def _reply(body: _Body, names: Sequence[str], page: str) -> Reply:
-    """The end of a page of which these names could be read."""
-    given, size = len(body.result), bodies.number(body.size)
+def _reply(given: int, size: int | None, names: Sequence[str], page: str) -> Reply:
+    """The end of a page of so many rows, that says how many there are, and of which these names could be read."""
     if given and not names:
         return Reply(broken(f"none of the {given:,} rows of the answer has a name", 0))
     if size is not None and size > given:

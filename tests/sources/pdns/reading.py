@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import httpx
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from feedsvc.sources.port import Reply
 from tests.sources.conftest import KEY
 
 MEBIBYTE = 1 << 20
+_PIECE = 1 << 16
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -24,10 +25,20 @@ JSONS = st.recursive(
 """Anything that `json.dumps` writes; not all of it is JSON."""
 
 
-def answer(body: bytes) -> Answer:
-    """An answer that was accepted, with this body."""
-    bounds = Bounds("pdns.example", Due(60), 60, MEBIBYTE, MEBIBYTE, (KEY,))
-    return Answer(httpx.Response(200, stream=httpx.ByteStream(body)), bounds)
+def answer(body: bytes, most: int = MEBIBYTE) -> Answer:
+    """An answer that was accepted, with this body of so many bytes at most."""
+    bounds = Bounds("pdns.example", Due(60), 60, most, MEBIBYTE, (KEY,))
+    return Answer(httpx.Response(200, stream=_Pieces(body)), bounds)
+
+
+class _Pieces(httpx.SyncByteStream):
+    """A body in pieces, none of them larger than those that come from a network."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._body[at : at + _PIECE] for at in range(0, len(self._body), _PIECE))
 
 
 def drained(reading: Generator[Batch, None, Reply]) -> tuple[list[Batch], Reply]:

@@ -129,6 +129,49 @@ def test_what_is_no_row_at_all_is_no_answer(http: Client, server: Server, body: 
     assert "is a row of Spamhaus: is the URL right?" in heard.end.reason
 
 
+@pytest.mark.parametrize(
+    ("body", "said", "names"),
+    [
+        ('{"results": [%s], "error": "timed out"}', '"timed out"', 1),
+        ('{"results": [%s], "truncated": true}', "true", 1),
+        ('{"results": [%s], "status": 206}', None, 1),
+        ('{"results": [%s], "error": null, "warnings": [], "status": "OK", "limited": false}', None, 1),
+        ('{"results": [%s], "status": "Error"}', '"Error"', 1),
+        ('{"results": [], "status": "error", "message": "quota exceeded"}', '"error"', 0),
+        ('{"results": [], "status": 429}', "429", 0),
+        ('{"results": [], "status": "success", "message": "nothing found"}', None, 0),
+        ('%s\n{"error": "timed out"}\n', '"timed out"', 1),
+        ('%s\n{"status": "timeout"}\n', '"timeout"', 1),
+        ('%s\n{"note": "the end"}\n', None, 1),
+    ],
+    ids=lambda part: part[:50] if isinstance(part, str) else None,
+)
+def test_what_stands_beside_rows_may_say_that_they_are_not_all(
+    http: Client, server: Server, body: str, said: str | None, names: int
+) -> None:
+    row = '{"hostname": "a.example.net", "ip": "198.51.100.7"}'
+    heard = told(http, server, (body % row if "%s" in body else body).encode())
+    assert len(heard.names) == names
+    if said is None:
+        assert heard.end.outcome is Outcome.COMPLETE
+    else:
+        assert heard.end.outcome is (Outcome.PARTIAL if names else Outcome.FAILED)
+        assert f"Spamhaus could not answer in full: {said}" in heard.end.reason
+
+
+def test_an_array_on_one_line_may_be_as_long_as_an_answer(http: Client, server: Server) -> None:
+    rows = [{"hostname": f"n{n}.example.net", "ip": "198.51.100.7"} for n in range(30_000)]
+    heard = told(http, server, json.dumps(rows).encode())
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 30_000)
+
+
+def test_a_document_that_is_too_large_to_be_held_is_asked_for_in_halves(http: Client, server: Server) -> None:
+    server.fault = faults.endless(b'[{"hostname": "a.example.net", "ip": "198.51.100.7"},\n')
+    heard = poll(http, provider(server), [NETBLOCK])
+    assert "the answer is one document of over 16,777,216 bytes" in heard.end.reason
+    assert [call.query["target"] for call in server.calls] == ["198.51.100.0/24", "198.51.100.0/25", "198.51.100.0/26"]
+
+
 def test_a_last_row_that_is_torn_makes_the_answer_partial(http: Client, server: Server) -> None:
     whole = b'{"hostname":"a.example.net","ip":"198.51.100.7"}\n'
     heard = told(http, server, whole + b'{"hostname":"b.exam')
@@ -206,7 +249,7 @@ def test_a_large_answer_comes_in_parts(http: Client, server: Server) -> None:
     server.seen = [Seen(f"n{n}.example.net", "198.51.100.7") for n in range(cof.BATCH + 1)]
     heard = poll(http, provider(server), [ONE])
     assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, cof.BATCH + 1)
-    assert heard.batches == 3  # two of rows, and one with the end
+    assert heard.batches == 2
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), SIDES) | JSONS, max_size=5), st.sampled_from(["lines", "array"]))

@@ -234,12 +234,21 @@ def test_what_is_said_to_follow_and_does_not_makes_a_list_partial(
     assert heard.end.reason == "says that there are more than 1 records, and gives none"
 
 
-@pytest.mark.parametrize("info", [None, [], "more", {"hasMoreRecords": "yes", "totalNumRecords": True, "limit": 0}])
+@pytest.mark.parametrize("info", [None, [], {}, {"hasMoreRecords": "yes", "totalNumRecords": True, "limit": 0}])
 def test_what_page_info_cannot_say_says_nothing(http: Client, server: Server, info: object) -> None:
     told = {"records": [{"name": "198.51.100.7", "type": "A", "rr": "k3xq.example.net."}], "pageInfo": info}
     server.answers[PATH] = Reply(200, JSON, [json.dumps(told).encode()])
     assert poll(http, provider(server), [ONE]).end.outcome is Outcome.COMPLETE
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("info", ["more", [1], {"hasMoreRecords": {}}, {"totalNumRecords": [[]]}])
+def test_a_list_whose_page_info_cannot_be_read_is_partial(http: Client, server: Server, info: object) -> None:
+    told = {"records": [{"name": "198.51.100.7", "type": "A", "rr": "k3xq.example.net."}], "pageInfo": info}
+    server.answers[PATH] = Reply(200, JSON, [json.dumps(told).encode()])
+    heard = poll(http, provider(server), [ONE])
+    assert (heard.end.outcome, heard.names) == (Outcome.PARTIAL, ["k3xq.example.net"])
+    assert heard.end.reason == "its pageInfo cannot be read, so there may be more"
 
 
 def test_an_interrupted_list_goes_on_where_it_stopped(http: Client, server: Server) -> None:
