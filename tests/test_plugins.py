@@ -15,18 +15,21 @@ import pytest
 from feedsvc import plugins
 from feedsvc.errors import PluginError
 from feedsvc.plugins import FOLDERS, OptionFaults
+from tests.standins.server import Call, Reply, Standin
 
 ROOT = Path(__file__).parents[1]
 
 PROVIDER = '''
-"""A provider of somebody else: knows one name in every netblock.
+"""A provider of somebody else: names of a netblock, one a line.
 
-Nothing is asked of anybody.
+Not verified: anything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from feedsvc.model import Batch, End, Observation, Outcome
+from feedsvc.http import Request
+from feedsvc.model import Batch, End, Learnt, Observation, Outcome
+from feedsvc.sources.port import Provider, Reply, Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +37,36 @@ class Options:
     """Its settings.
 
     Attributes:
-        name: the one name it knows.
+        suffix: what its names lack.
     """
 
-    name: str = "k3xq.example.net"
+    suffix: str = "example.net"
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
-    name: str
+class Single(Provider):
+    url: str
+    suffix: str
+    traits: Traits = field(default=Traits("netblock"))
 
-    def ask(self, question):
+    def request(self, question):
+        return Request(f"{self.url}/{question.netblock}", params={"page": question.page} if question.page else {})
+
+    def read(self, answer, question):
         address = str(next(question.netblock.addresses()))
-        yield Batch((Observation(self.name, "A", address),), scope=(question.netblock,), end=End(Outcome.COMPLETE))
+        *names, more = answer.read().decode().split("\\n")
+        yield Batch(tuple(Observation(f"{name}.{self.suffix}", "A", address) for name in names))
+        return Reply(End(Outcome.COMPLETE), page=more)
+
+    def refused(self, err, question):
+        return Reply(End(Outcome.COMPLETE)) if err.status == 404 else None
+
+    def quotas(self, headers, now):
+        return [Learnt("day", left=int(headers["x-left"]))] if "x-left" in headers else []
 
 
-def build(settings, options, http, now):
-    return Single(options.name)
+def build(settings, options, now):
+    return Single(settings.url, options.suffix)
 '''
 
 LOG_FORMAT = '''
@@ -191,21 +207,47 @@ def test_names_of_installed_packages_stand_beside_our_own(package: Path) -> None
     assert said.count("domains") == 1
 
 
-def test_a_provider_of_an_installed_package_answers(package: Path) -> None:
-    said = python(
-        package,
-        "-c",
-        """if True:
-        from feedsvc import plugins
-        from feedsvc.names import parse_netblock
-        from feedsvc.sources.port import Question
-        module = plugins.load("pdns", "single")
-        provider = module.build(None, plugins.read_options(module, {"name": "7zzz.example.org"}), None, None)
-        for batch in provider.ask(Question(parse_netblock("198.51.100.0/24"), None)):
-            print(batch.end.outcome, *(f"{seen.rrname} {seen.rdata}" for seen in batch.observations))
-        """,
-    )
-    assert said == "complete 7zzz.example.org 198.51.100.0\n"
+class Names(Standin):
+    """Two names, one a page, and nothing about other netblocks than one."""
+
+    def answer(self, call: Call) -> Reply:
+        if call.path != "/198.51.100.0/24":
+            return Reply(404)
+        return Reply(200, {"X-Left": "7"}, [b"w7b2\n" if call.query else b"k3xq\nmore"])
+
+
+def test_a_provider_of_an_installed_package_is_polled(package: Path) -> None:
+    with Names() as server:
+        said = python(
+            package,
+            "-c",
+            f"""if True:
+            from datetime import UTC, datetime
+            from feedsvc import plugins
+            from feedsvc.config import SourceSettings
+            from feedsvc.http import Client
+            from feedsvc.names import parse_netblock
+            from feedsvc.sources.polling import PdnsSource
+            from feedsvc.sources.port import Poll
+            from tests.sources.pdns.asking import Counted
+            now = datetime(2026, 11, 24, tzinfo=UTC)
+            module, settings = plugins.load("pdns", "single"), SourceSettings("acme", "pdns", url={server.url!r})
+            provider = module.build(settings, plugins.read_options(module, {{"suffix": "example.org"}}), lambda: now)
+            budget, netblocks = Counted(), [parse_netblock("198.51.100.0/24"), parse_netblock("192.0.2.0/24")]
+            with Client() as http:
+                source = PdnsSource("acme", provider, http, lambda: now)
+                for batch in source.read(Poll(netblocks, {{}}, now, budget)):
+                    ends = [f"{{netblock}} {{batch.end.outcome}}" for netblock in batch.scope]
+                    print(*(seen.rrname for seen in batch.observations), *ends)
+            print(budget.spent, *(one.left for one in budget.learnt))
+            """,
+        )
+    assert sorted(said.splitlines()) == [
+        "192.0.2.0/24 complete",
+        "3 7 7",
+        "k3xq.example.org",
+        "w7b2.example.org 198.51.100.0/24 complete",
+    ]
 
 
 def test_a_log_format_of_an_installed_package_is_recognised_and_reads(package: Path) -> None:

@@ -1,21 +1,36 @@
-"""One poll of a provider: calls out of the plan, answers into it, and the end of each netblock as it is reached."""
+"""One poll of a provider: calls out of the plan, answers into it, and the end of each netblock as it is reached.
+
+What is left of the plan is stored with the answer that changed it. An answer of nothing in doubt waits for a proof that the
+provider is asked at the right place: a complete one, in this poll or in one before it that the same plan was asked in.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from feedsvc.clock import Clock, rfc3339
 from feedsvc.http import Answer, Client, HttpError, Request
 from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
+from feedsvc.names import Netblock
 from feedsvc.sources import plan
 from feedsvc.sources.calling import Calling, Heard
-from feedsvc.sources.endings import COMPLETE, Part, pointless, worst
+from feedsvc.sources.endings import COMPLETE, Part, worst
+from feedsvc.sources.outstanding import Outstanding
 from feedsvc.sources.plan import Piece, Plan, Target
-from feedsvc.sources.port import Budget, Pause, Provider, Reply, Traits
+from feedsvc.sources.port import Budget, Provider, Reply, Traits
+
+PROOF = timedelta(days=1)
+"""For so long a complete answer proves, in later polls of the same plan, that the provider is asked at the right place."""
+
+BEGINNINGS = 3
+"""How often an answer whose pages the provider loses is begun in a poll."""
 
 _FULL = "it has more names than the provider gives at once, and cannot be asked about in smaller parts"
+_NOWHERE = "its pages cannot be followed to their end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,56 +53,77 @@ class _Caller:
         return self.provider.quotas(headers, self.now())
 
 
-class _Pieces:
-    """The queue of a poll: pieces in order, taken call by call; those of a netblock that has cost enough are left out."""
+class _Queue:
+    """Pieces in order, taken call by call.
 
-    def __init__(self, pending: Iterable[Piece], targets: Sequence[Target], traits: Traits) -> None:
-        self.dear: list[Piece] = []
-        self._waiting = deque(pending)
-        self._targets = targets
+    Attributes:
+        dear: netblocks that have cost what they may in one poll; they are left for the next one.
+    """
+
+    def __init__(self, planned: Plan, traits: Traits) -> None:
+        self.dear: set[Target] = set()
+        self._waiting = deque(planned.pending)
+        self._calls = plan.calls(planned.pending, traits)
+        self._concerned = plan.concerned(planned.targets)
         self._traits = traits
-        self._cost = dict.fromkeys(targets, 0)
-
-    @property
-    def left(self) -> tuple[Piece, ...]:
-        return (*self._waiting, *self.dear)
+        self._cost: Counter[Target] = Counter()
 
     def calls(self) -> int:
-        return plan.calls(self._waiting, self._traits)
+        return self._calls
 
     def put_back(self, asked: Piece) -> None:
         self._waiting.appendleft(asked)
+        self._calls += 1
 
     def put_first(self, pieces: Sequence[Piece]) -> None:
         self._waiting.extendleft(reversed(pieces))
+        self._calls += plan.calls(pieces, self._traits)
 
     def take(self) -> Piece | None:
         while self._waiting:
-            piece = self._waiting.popleft()
-            if not self._affordable(piece):
-                self.dear.append(piece)
-                continue
-            call, left = plan.first_call(piece, self._traits)
+            call, left = plan.first_call(self._waiting.popleft(), self._traits)
+            self._calls -= 1
             if left is not None:
                 self._waiting.appendleft(left)
-            return call
+            if self._is_affordable(call):
+                return call
         return None
 
-    def _affordable(self, piece: Piece) -> bool:
-        """Whether a target that wants this may still have a call; counts it."""
-        wanting = [target for target in self._targets if piece.concerns(target)]
-        able = [target for target in wanting if self._cost[target] < self._traits.max_calls]
-        for target in wanting:
-            self._cost[target] += 1
-        return bool(able)
+    def _is_affordable(self, call: Piece) -> bool:
+        """Whether a netblock that wants this may still have a call; counts it for all that do."""
+        wanting = self._concerned(call)
+        dear = [target for target in wanting if self._cost[target] >= self._traits.max_calls]
+        self.dear.update(dear)
+        if len(dear) == len(wanting):
+            return False
+        self._cost.update(wanting)
+        return True
+
+
+class _Pages:
+    """Which pages were asked for in this poll, so that an answer whose pages lead nowhere comes to an end."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Piece, set[str]] = {}
+        self._begun: Counter[Piece] = Counter()
+
+    def are_news(self, call: Piece, left: Sequence[Piece]) -> bool:
+        """Whether what an answer leads to is worth a call: a page not seen, one of few new beginnings; halves always are."""
+        answer, page = replace(call, page="", failures=0), left[0].page
+        if len(left) > 1:
+            return True
+        if not page:
+            self._seen.pop(answer, None)
+            self._begun[answer] += 1
+            return self._begun[answer] < BEGINNINGS
+        seen = self._seen.setdefault(answer, {call.page})
+        is_new = page not in seen
+        seen.add(page)
+        return is_new
 
 
 class Asking:
-    """One poll, from its plan on.
-
-    Attributes:
-        finished: whether nothing of the plan is left that asking on may bring.
-    """
+    """One poll, from its plan on."""
 
     def __init__(
         self,
@@ -104,144 +140,186 @@ class Asking:
         """Begin.
 
         Args:
+            source: its name.
+            planned: what to ask.
             kept: what is left to be asked of netblocks that are not asked about now.
+            width: calls under way at once.
         """
         self._source = source
-        self._kept = kept
         self._traits = provider.traits
         self._budget = budget
+        self._http = http
         self._now = now
+        self._ours = dict.fromkeys(planned.targets)
         self._made = planned.made
-        self._targets = list(planned.targets)
-        self._queue = _Pieces(planned.pending, planned.targets, provider.traits)
-        self._doubted: list[tuple[Piece, Part]] = []
-        self._stuck: list[tuple[Piece, Part]] = []  # not answered in full, and nothing more to be asked in this poll
+        self._proven_at = planned.proven
+        self._proven = planned.proven is not None and abs(now() - planned.proven) <= PROOF
+        self._doubted: list[tuple[Piece, Reply]] = []
+        self._bad: dict[Target, list[Part]] = {}
         self._fruitful: set[Target] = set()
-        self._proven = False
-        total = planned.made + plan.calls(planned.pending, provider.traits)
-        self._total = total
+        self._pages = _Pages()
+        self._queue = _Queue(planned, self._traits)
+        whole = replace(planned, targets=planned.targets + kept.targets, pending=planned.pending + kept.pending)
+        self._waiting = Outstanding(whole, self._traits)
         self._calling: Calling[Piece] = Calling(
-            http, _Caller(provider, now), self._queue, budget, width=width, total=total, now=now
+            http, _Caller(provider, now), self._queue, budget, width=width, made=planned.made, now=now
         )
 
     @property
-    def finished(self) -> bool:  # noqa: D102
-        return not self._targets
+    def finished(self) -> bool:
+        """Whether all was asked that could be, be it answered in full or not."""
+        return not self._calling.over and not self._queue.dear
 
     def batches(self) -> Iterator[Batch]:
-        """What comes, with the plan's cursor, the marks and the ends; every target has its end in one of them."""
-        if any(not any(piece.concerns(target) for piece in self._queue.left) for target in self._targets):
-            # A poll about another netblock answered what this one waited for.
-            yield self._reached(Batch())
-        for heard in self._calling.heard():
-            yield self._batch(heard)
-        if self._doubted and self._proven:
-            yield self._reached(Batch())
+        """What comes, with the plan's cursors, the marks and the ends; every netblock asked about has its end in one."""
+        with contextlib.closing(self._calling.heard()) as round_of_calls:
+            for heard in round_of_calls:
+                yield self._batch(heard)
+        for call, reply in self._doubted:
+            self._failed(call, reply)
         yield from self._unreached()
 
     def _batch(self, heard: Heard[Piece]) -> Batch:
         if heard.batch.observations:
-            self._fruitful.update(target for target in self._targets if heard.asked.concerns(target))
+            self._fruitful.update(self._waiting.concerned(heard.asked))
         if heard.reply is None:
             return heard.batch
-        self._settle(heard.asked, heard.reply)
-        return self._reached(heard.batch)
-
-    def _settle(self, call: Piece, reply: Reply) -> None:
-        left = plan.rest(call, reply, self._traits, self._now())
-        if left is not None:
-            self._made += 1
-            self._queue.put_first(left)
-        elif reply.end.doubted:
-            self._doubted.append((call, Part(call.about, reply.end)))
-        elif reply.end.outcome is Outcome.COMPLETE:
-            self._made += 1
-            self._proven = True
-        else:
-            end = replace(reply.end, reason=f"{reply.end.reason}: {_FULL}") if reply.limited else reply.end
-            # What an answer lacks, it lacks on its last page too: the next poll begins with the first one.
-            again = call if reply.end.trouble else replace(call, page="")
-            self._stuck.append((again, Part(call.about, end)))
-
-    def _reached(self, batch: Batch) -> Batch:
-        """The batch with the marks and the end of what is answered in full now, and with the plan of what is not."""
-        if self._proven:
-            self._doubted = []
-        waiting = self._waiting()
-        done = [target for target in self._targets if not any(piece.concerns(target) for piece in waiting)]
-        self._targets = [target for target in self._targets if target not in done]
-        marks = [Cursor(self._source, str(one.netblock), rfc3339(one.began)) for one in done]
-        kept = Cursor(self._source, plan.SCOPE, plan.to_text(self._left(waiting)))
+        done = self._settle(heard.asked, heard.reply)
+        for target in done:
+            self._ours.pop(target, None)
         scope = tuple(target.netblock for target in done)
-        return replace(batch, cursors=(*batch.cursors, *marks, kept), scope=scope, end=COMPLETE if done else None)
+        return replace(heard.batch, cursors=self._cursors(done), scope=scope, end=COMPLETE if done else None)
 
-    def _left(self, waiting: tuple[Piece, ...]) -> Plan:
-        return Plan(
-            (*self._targets, *self._kept.targets), (*waiting, *self._kept.pending), self._made if self._targets else 0
-        )
+    def _cursors(self, done: Iterable[Target] = ()) -> tuple[Cursor, ...]:
+        """The marks of netblocks that are answered in full, and what is left of the plan."""
+        marks = [Cursor(self._source, str(target.netblock), rfc3339(target.began)) for target in done]
+        return (*marks, Cursor(self._source, plan.SCOPE, self._waiting.text(self._made, self._proven_at)))
 
-    def _waiting(self) -> tuple[Piece, ...]:
-        unsure = (piece for piece, _ in (*self._stuck, *self._doubted))
-        return plan.joined((*self._calling.under_way, *unsure, *self._queue.left), self._traits)
+    # -- an answer ------------------------------------------------------------------------------------------------------
+
+    def _settle(self, call: Piece, reply: Reply) -> list[Target]:
+        """What an answer is good for; returns the netblocks that are answered in full by it."""
+        left, end = plan.rest(call, reply, self._traits, self._now()), reply.end
+        if left is not None and self._pages.are_news(call, left):
+            self._queue.put_first(left)
+            done = self._waiting.settle(call, left)
+            return done if reply.stale else done + self._proof()
+        if reply.limited or (reply.page and end.outcome is Outcome.COMPLETE):
+            return self._failed(call, reply, _FULL if reply.limited else _NOWHERE)
+        if end.doubted and not self._proven:
+            self._doubted.append((call, reply))
+            return []
+        if end.doubted or end.outcome is Outcome.COMPLETE:
+            done = self._waiting.settle(call)
+            return done + self._proof(by_another=end.doubted)
+        return self._failed(call, reply)
+
+    def _proof(self, *, by_another: bool = False) -> list[Target]:
+        """Count an answer, which proves that the provider is asked at the right place.
+
+        Args:
+            by_another: it is one that was in doubt until another proved it.
+
+        Returns:
+            The netblocks that are answered in full by those that were in doubt till now.
+        """
+        self._made += 1
+        if by_another:
+            return []
+        self._proven, self._proven_at = True, self._now()
+        doubted, self._doubted = self._doubted, []
+        self._made += len(doubted)
+        return [target for call, _ in doubted for target in self._waiting.settle(call)]
+
+    def _failed(self, call: Piece, reply: Reply, why: str = "") -> list[Target]:
+        """Leave a call to the next poll; each netblock that wants it has its part in that."""
+        end = _not_whole(reply.end, why) if why else reply.end
+        for target in self._waiting.concerned(call):
+            about = "" if call.netblock == target.netblock else call.about
+            self._bad.setdefault(target, []).append(Part(about, end))
+        return self._waiting.settle(call, [_again(call, reply)])
+
+    # -- the end --------------------------------------------------------------------------------------------------------
 
     def _unreached(self) -> Iterator[Batch]:
-        """An end for each target that was not answered in full; those that end alike in one batch.
+        """An end for each netblock that was not answered in full; those that end alike in one batch."""
+        goes_on = self._goes_on()
+        ends: dict[End, list[Netblock]] = {}
+        for target in self._ours:
+            ends.setdefault(self._end(target, goes_on), []).append(target.netblock)
+        left = self._cursors()
+        for end, netblocks in ends.items():
+            yield Batch(cursors=left, scope=tuple(netblocks), end=end)
 
-        Where all that was not answered in full cannot be, the plan ends as well: the next poll asks about the whole netblock
-        again. It would ask about a crowded address for ever otherwise, and miss what is new beside it.
-        """
-        ends: dict[End, list[Target]] = {}
-        for target in self._targets:
-            ends.setdefault(self._end(target), []).append(target)
-        self._targets = [target for target in self._targets if self._is_open(target)]
-        kept = Cursor(self._source, plan.SCOPE, plan.to_text(self._left(self._waiting())))
-        for end, targets in ends.items():
-            yield Batch(cursors=(kept,), scope=tuple(target.netblock for target in targets), end=end)
+    def _goes_on(self) -> _GoesOn:
+        """When the rest can be asked for, where a quota holds it up, and how far the whole is."""
+        pending = plan.calls(self._waiting, self._traits)
+        total = self._made + pending
+        at = self._calling.held.until if self._calling.held else None
+        if self._calling.spent and at is None:
+            at = self._budget.forecast(1, total)
+        if at is None:
+            return _GoesOn()
+        done = self._budget.forecast(pending, total)
+        text = f"; goes on {rfc3339(at)}" + (f", done about {rfc3339(done)}" if done is not None and done > at else "")
+        return _GoesOn(at, f"{self._made:,} of {total:,} calls made", text)
 
-    def _is_open(self, target: Target) -> bool:
-        """Whether asking on may bring what is missing of a target: something was not asked, or its answer failed."""
-        failed = (piece for piece, part in self._stuck if part.end.trouble or part.end.stop)
-        doubted = (piece for piece, _ in self._doubted)
-        missing = (*self._calling.under_way, *self._queue.left, *failed, *doubted)
-        return any(piece.concerns(target) for piece in missing)
+    def _end(self, target: Target, goes_on: _GoesOn) -> End:
+        some = self._is_begun(target)
+        if target in self._bad:
+            end = worst(self._bad[target], self._progress(target), some=some)
+        else:
+            end = replace(self._why(target, goes_on), outcome=Outcome.PARTIAL if some else Outcome.SKIPPED)
+        return replace(end, reason=end.reason + goes_on.text, again_at=goes_on.at)
 
-    def _end(self, target: Target) -> End:
-        bad = [part for piece, part in (*self._stuck, *self._doubted) if piece.concerns(target)]
-        if bad:
-            return worst(bad, self._progress(target), some=self._is_begun(target))
-        begun = Outcome.PARTIAL if self._is_begun(target) else Outcome.SKIPPED
+    def _why(self, target: Target, goes_on: _GoesOn) -> End:
+        """Why a netblock of which no call failed was not asked about to its end."""
         if self._calling.held is not None:
-            return self._held(self._calling.held, begun)
-        if any(piece.concerns(target) for piece in self._queue.dear):
-            return End(begun, f"has cost its {self._traits.max_calls:,} calls of one poll; the next one goes on")
-        if not self._stuck and pointless(self._calling.parts):
-            # Each answer was to be asked for again in halves, and none of these was any better.
-            last = self._calling.parts[-1]
-            return End(begun, f"{last.about}: {last.end.reason}; asked no further", trouble=last.end.trouble)
-        return End(
-            begun,
-            "asked no further, as asking on is pointless"
-            if begun is Outcome.PARTIAL
-            else "not asked, as asking on is pointless",
-        )
+            return End(Outcome.SKIPPED, f"{self._calling.held.why}: {goes_on.progress}")
+        if self._calling.stopped_by is not None:
+            return self._stopped(target, *self._calling.stopped_by)
+        if target in self._queue.dear:
+            most = f"{self._traits.max_calls:,} calls of one poll"
+            return End(Outcome.SKIPPED, f"has cost its {most}; the next one goes on")
+        return End(Outcome.SKIPPED, "not asked to its end, as feedsvc is stopping")
 
-    def _held(self, pause: Pause, begun: Outcome) -> End:
-        """The end of what the budget holds up: how far it came, when it goes on, when it will be done."""
-        pending = self._queue.calls()
-        done = self._budget.forecast(pending, self._total)
-        until = f"; goes on {rfc3339(pause.until)}" + (f", done about {rfc3339(done)}" if done else "")
-        return End(begun, f"{pause.why}: {self._made:,} of {self._made + pending:,} calls made{until}", again_at=pause.until)
+    def _stopped(self, target: Target, call: Piece, end: End) -> End:
+        if not call.concerns(target):
+            return End(Outcome.SKIPPED, "not asked to its end, as asking on is pointless")
+        # It was to be asked for in halves, and so is not among those that failed.
+        return replace(end, reason=f"{call.about}: {end.reason}; asked no further")
 
     def _is_begun(self, target: Target) -> bool:
-        """Whether anything of a target was answered, in this poll or before."""
-        return target in self._fruitful or self._answered(target) > 0
-
-    def _answered(self, target: Target) -> int:
-        """How many of a target's addresses are answered for in full."""
-        missing = sum(plan.common(piece.netblock, target.netblock) for piece in plan.distinct(self._waiting()))
-        return target.netblock.size - missing
+        """Whether anything of a netblock was answered, in this poll or before."""
+        return target in self._fruitful or self._waiting.group(target).answered(target) > 0
 
     def _progress(self, target: Target) -> str:
-        if target.netblock.size == 1:
+        size = target.netblock.size
+        if size == 1 or not all(part.about for part in self._bad[target]):
             return ""
-        return f" ({self._answered(target):,} of {target.netblock.size:,} addresses answered in full)"
+        return f" ({self._waiting.group(target).answered(target):,} of {size:,} addresses answered in full)"
+
+
+@dataclass(frozen=True, slots=True)
+class _GoesOn:
+    """When the rest can be asked for, as far as the quota goes, and the words for that."""
+
+    at: datetime | None = None
+    progress: str = ""
+    text: str = ""
+
+
+def _again(call: Piece, reply: Reply) -> Piece:
+    """What to ask for in the next poll, where a call was asked for in vain."""
+    if reply.over is not None:  # which says nothing of what was asked
+        return call
+    if reply.end.trouble or reply.end.stop:
+        return replace(call, failures=call.failures + 1)
+    # What an answer lacks, it lacks on its last page too.
+    return replace(call, page="", failures=max(call.failures + 1, plan.IN_VAIN))
+
+
+def _not_whole(end: End, why: str) -> End:
+    """The end of an answer that has a rest which cannot be asked for."""
+    outcome = Outcome.PARTIAL if end.outcome is Outcome.COMPLETE else end.outcome
+    return replace(end, outcome=outcome, reason=f"{end.reason}: {why}" if end.reason else why)

@@ -1,16 +1,18 @@
 """Calls to a provider, several under way at once, each paid for before it is made.
 
-A call is one request. Until one was answered in full, calls are made one after the other, so that a bad key costs one and a
+A call is one request. Until one was answered well, calls are made one after the other, so that a bad key costs one and a
 dead server few; then as many at once as the provider allows. A fault that may pass is asked again, as another call, after
-growing pauses. Nothing more is asked after a refusal, after three troubles in a row, or when the budget says no.
+growing pauses, and keeps its place among those under way meanwhile. Nothing more is asked after a refusal, after three
+troubles in a row, or when the budget says no.
 
-Which calls, and what their answers are good for, is `polling`'s.
+Which calls, and what their answers are good for, is `asking`'s.
 """
 
 from __future__ import annotations
 
 import functools
 import heapq
+import itertools
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -19,12 +21,15 @@ from typing import Generic, Protocol, TypeVar
 from feedsvc.clock import Clock, monotonic
 from feedsvc.errors import SourceError
 from feedsvc.http import Answer, Client, HttpError, Request
-from feedsvc.model import Batch, Learnt
-from feedsvc.sources.endings import Part, after_fault, pointless
+from feedsvc.model import Batch, End, Learnt
+from feedsvc.sources.endings import after_fault, broken
 from feedsvc.sources.port import Budget, Pause, Reply
 
 SHORT = 5.0
-"""Seconds that a poll waits for the budget; a longer pause ends it, and the next one goes on."""
+"""Seconds that a call waits for the budget; a longer pause ends the poll, and the next one goes on."""
+
+PATIENCE = 3
+"""So many troubles in a row, and nothing more is asked."""
 
 Asked = TypeVar("Asked")
 Put_contra = TypeVar("Put_contra", contravariant=True)
@@ -50,26 +55,6 @@ class Caller(Protocol[Put_contra]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Generic[Asked]):
-    """A part of what came of a call; the last one, and only it, has the reply."""
-
-    asked: Asked
-    batch: Batch
-    reply: Reply | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    batch: Batch
-    reply: Reply | None = None
-    quotas: Sequence[Learnt] = ()
-    transient: bool = False
-
-
-_Answering = Generator[_Step, None, None]
-
-
 class Queue(Protocol[Asked]):
     """What is to be asked, in order."""
 
@@ -86,57 +71,93 @@ class Queue(Protocol[Asked]):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[Asked]):
+    """A part of what came of a call; the last one, and only it, has the reply."""
+
+    asked: Asked
+    batch: Batch
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one step of reading brought; `passing` when it is a fault that may pass."""
+
+    batch: Batch
+    reply: Reply | None = None
+    quotas: Sequence[Learnt] = ()
+    passing: bool = False
+
+
+_Answering = Generator[_Step, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[Asked]):
+    """A call under way, and how many could be when it was made."""
+
+    asked: Asked
+    answer: _Answering
+    width: int
+
+
 class Calling(Generic[Asked]):
     """A round of calls.
 
     Attributes:
-        parts: how each thing that was asked ended, in the order of their ends.
         held: why no more was asked, when the budget said no.
+        stopped_by: what was asked last before asking on was pointless, and how that ended.
+        spent: whether the provider said that a quota is spent.
     """
 
     def __init__(
-        self, http: Client, caller: Caller[Asked], queue: Queue[Asked], budget: Budget, *, width: int, total: int, now: Clock
+        self, http: Client, caller: Caller[Asked], queue: Queue[Asked], budget: Budget, *, width: int, made: int, now: Clock
     ) -> None:
         """Make a round that has asked nothing yet.
 
         Args:
             queue: may be added to while it goes on; what is left in it afterwards was not asked.
             width: calls under way at once.
-            total: calls that the whole of it wants, those that an earlier round made included.
+            made: calls that earlier rounds made for the same plan.
             now: what the budget's pauses are compared with.
         """
-        self.parts: list[Part] = []
         self.held: Pause | None = None
+        self.stopped_by: tuple[Asked, End] | None = None
+        self.spent = False
         self._http = http
         self._caller = caller
         self._queue = queue
         self._budget = budget
         self._width = width
-        self._total = total
+        self._made = made
         self._now = now
         self._proven = False
+        self._troubles = 0
         self._tries: dict[Asked, int] = {}
         self._again: list[tuple[float, int, Asked]] = []
-        self._running: dict[Future[_Step], tuple[Asked, _Answering]] = {}
+        self._numbers = itertools.count()
+        self._running: dict[Future[_Step], _Call[Asked]] = {}
         self._pool = ThreadPoolExecutor(width, thread_name_prefix="pdns")
-
-    @property
-    def under_way(self) -> list[Asked]:
-        """What was asked and has no end yet, and what will be asked again."""
-        return [asked for asked, _ in self._running.values()] + [asked for _, _, asked in self._again]
 
     @property
     def over(self) -> bool:
         """Whether nothing more will be asked in this round."""
-        return self.held is not None or pointless(self.parts) or self._http.stopping
+        return self.held is not None or self.stopped_by is not None or self._http.stopping
 
-    def heard(self) -> Iterator[Heard[Asked]]:
+    @property
+    def pending(self) -> int:
+        """How many calls wait, as far as is known."""
+        return self._queue.calls() + len(self._again)
+
+    def heard(self) -> Generator[Heard[Asked], None, None]:
         """Make the calls and yield what comes, in the order in which it comes."""
         try:
             self._begin()
             while self._running or (self._again and not self.over):
                 for future in self._done():
                     yield self._take(future)
+                    self._begin()  # after each, so that no place stays empty while others are listened to
                 self._begin()
         finally:
             self._abandon()
@@ -145,92 +166,111 @@ class Calling(Generic[Asked]):
         self._again = []
 
     def _done(self) -> Iterable[Future[_Step]]:
-        wakes = max(self._again[0][0] - monotonic(), 0.0) if self._again and self._has_room else None
-        if self._running:
-            return wait(self._running, timeout=wakes, return_when=FIRST_COMPLETED).done
-        self._http.pause(wakes or 0.0)
-        return ()
+        waits = max(self._again[0][0] - monotonic(), 0.0) if self._again else None
+        if not self._running:
+            self._http.pause(waits or 0.0)
+            return ()
+        return wait(self._running, timeout=waits if self._room > 0 else None, return_when=FIRST_COMPLETED).done
 
     @property
-    def _has_room(self) -> bool:
-        return len(self._running) < (self._width if self._proven else 1)
+    def _room(self) -> int:
+        return (self._width if self._proven else 1) - len(self._running)
 
     def _begin(self) -> None:
-        while self._has_room and not self.over:
+        while not self.over:
             asked = self._next()
             if asked is None:
                 return
             if not self._paid():
                 self._queue.put_back(asked)
                 return
-            self._go_on(asked, self._call(asked))
+            self._go_on(_Call(asked, self._call(asked), self._width))
 
     def _next(self) -> Asked | None:
-        if self._again and self._again[0][0] <= monotonic():
+        if self._again and self._room > 0 and self._again[0][0] <= monotonic():
             return heapq.heappop(self._again)[2]
-        return self._queue.take()
+        # A call that will be made again keeps its place: a server that is down is not asked for all the others meanwhile.
+        return self._queue.take() if self._room > len(self._again) else None
 
     def _paid(self) -> bool:
         """Whether the budget gave a call; waits for a short pause, and ends the round for a long one."""
+        patience = monotonic() + SHORT
         while not self._http.stopping:
-            pause = self._budget.spend(self._queue.calls() + 1, self._total)
+            pending = self.pending + 1
+            pause = self._budget.spend(pending, self._made + len(self._running) + pending)
             if pause is None:
                 return True
-            seconds = (pause.until - self._now()).total_seconds()
-            if seconds > SHORT:
+            seconds = max((pause.until - self._now()).total_seconds(), 0.01)
+            if monotonic() + seconds > patience:
                 self.held = pause
                 return False
-            self._http.pause(max(seconds, 0.01))
+            self._http.pause(seconds)
         return False
 
-    def _go_on(self, asked: Asked, answer: _Answering) -> None:
-        self._running[self._pool.submit(next, answer)] = (asked, answer)
+    def _go_on(self, call: _Call[Asked]) -> None:
+        self._running[self._pool.submit(next, call.answer)] = call
 
     def _take(self, future: Future[_Step]) -> Heard[Asked]:
-        asked, answer = self._running.pop(future)
+        call = self._running.pop(future)
         step = future.result()
         if step.reply is None:
-            self._go_on(asked, answer)
-            return Heard(asked, step.batch)
-        answer.close()
-        self._budget.learn(step.quotas)
-        if step.reply.over is not None or step.reply.end.retry_after is not None:
-            self._budget.over(step.reply.over, step.reply.end.retry_after)
-        if self._asked_again(asked, step, step.reply):
-            return Heard(asked, step.batch)
-        self._proven = self._proven or not (step.reply.end.trouble or step.reply.end.stop)
-        self.parts.append(Part(str(asked), step.reply.end))
-        return Heard(asked, step.batch, step.reply)
+            self._go_on(call)
+            return Heard(call.asked, step.batch)
+        call.answer.close()
+        self._tell_budget(step.quotas, step.reply)
+        if self._asks_again(call, step, step.reply):
+            return Heard(call.asked, step.batch)
+        self._made += 1
+        self._judge(call.asked, step.reply)
+        return Heard(call.asked, step.batch, step.reply)
 
-    def _asked_again(self, asked: Asked, step: _Step, reply: Reply) -> bool:
-        if reply.crowded:
+    def _tell_budget(self, quotas: Sequence[Learnt], reply: Reply) -> None:
+        if quotas:
+            self._budget.learn(quotas)
+        if reply.over is not None or reply.end.retry_after is not None:
+            self.spent = self.spent or reply.over is not None
+            self._budget.over(reply.over, reply.end.retry_after)
+
+    def _asks_again(self, call: _Call[Asked], step: _Step, reply: Reply) -> bool:
+        if reply.crowded and call.width == self._width:  # those that were under way with it say no more than it did
             self._width = max(self._width // 2, 1)
-        tries = self._tries[asked] = self._tries.get(asked, 0) + 1
-        if not (step.transient or reply.crowded) or tries >= self._http.limits.attempts:
+        tries = self._tries.pop(call.asked, 0) + 1
+        if not (step.passing or reply.crowded):
             return False
         pause = self._http.pause_before(tries, reply.end.retry_after)
-        if pause is None:
+        if self._http.stopping:
+            pause = 0.0  # no fault of the other side, and no answer either
+        elif tries >= self._http.limits.attempts or pause is None:
             return False
-        heapq.heappush(self._again, (monotonic() + pause, self._pushed(), asked))
+        self._tries[call.asked] = tries
+        heapq.heappush(self._again, (monotonic() + pause, next(self._numbers), call.asked))
         return True
 
-    def _pushed(self) -> int:
-        """A number that no two calls share, so that equal moments are told apart."""
-        return sum(self._tries.values())
+    def _judge(self, asked: Asked, reply: Reply) -> None:
+        """See whether to ask on; what is under way may still end well, and changes nothing about that."""
+        if reply.stale:  # asked too late: no fault of either side, and no proof
+            return
+        self._proven = self._proven or not (reply.end.trouble or reply.end.stop)
+        self._troubles = self._troubles + 1 if reply.end.trouble else 0
+        if self.stopped_by is None and (reply.end.stop or self._troubles >= PATIENCE):
+            self.stopped_by = asked, reply.end
 
     def _call(self, asked: Asked) -> _Answering:
-        understood, quotas = 0, tuple[Learnt, ...]()
+        """Ask and read, step by step; the last batch comes with the reply, so that they are stored together."""
+        understood, quotas, last = 0, tuple[Learnt, ...](), Batch()
         try:
             with self._http.ask(self._caller.request(asked), attempts=1) as answer:
                 quotas = tuple(self._caller.quotas(answer.headers))
                 reading = _Reading(self._caller.read(answer, asked))
                 for batch in reading:
+                    if last.observations or last.refused:
+                        yield _Step(last)
+                    last = Batch(batch.observations, refused=batch.refused)
                     understood += len(batch.observations)
-                    yield _Step(batch)
         except SourceError as err:
-            yield self._after(err, asked, understood, quotas)
+            yield replace(self._after(err, asked, understood, quotas), batch=last)
             return
-        yield _Step(Batch(), reading.reply, quotas)
+        yield _Step(last, reading.reply or Reply(broken("the provider stopped without an end", understood)), quotas)
 
     def _after(self, err: SourceError, asked: Asked, understood: int, quotas: Sequence[Learnt]) -> _Step:
         if not isinstance(err, HttpError):
@@ -239,19 +279,21 @@ class Calling(Generic[Asked]):
         reply = self._caller.refused(err, asked) or Reply(after_fault(err, understood))
         if reply.over is None and err.status == 429:
             reply = replace(reply, over="burst")
-        return _Step(Batch(), reply, said, transient=err.transient)
+        passing = (err.transient or self._http.stopping) and reply.end.trouble and not reply.end.stop and reply.over is None
+        return _Step(Batch(), reply, said, passing)
 
     def _abandon(self) -> None:
         """Let go of what is still under way, when nobody listens any more."""
-        for future, (_, answer) in self._running.items():
-            future.add_done_callback(functools.partial(_close, answer))
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for future, call in self._running.items():
+            future.add_done_callback(functools.partial(_close, call.answer))
+        # What is under way is paid for: nothing that the pool has not begun yet is cancelled.
+        self._pool.shutdown(wait=False)
 
 
 class _Reading:
     """The batches of an answer, and the reply that they end with."""
 
-    def __init__(self, batches: Generator[Batch, None, Reply]) -> None:
+    def __init__(self, batches: Generator[Batch, None, Reply | None]) -> None:
         self.reply: Reply | None = None
         self._batches = batches
 

@@ -1,4 +1,4 @@
-"""How an answer ended: what an error makes of it, and what many answers make together. Pure.
+"""How an answer ended: what an error makes of it, and what several make of a netblock. Pure.
 
 Complete is said only when it is proven; what came before a broken end makes it partial; nothing at all makes it failed.
 """
@@ -13,8 +13,6 @@ from feedsvc.http import HttpError
 from feedsvc.model import End, Outcome
 
 COMPLETE = End(Outcome.COMPLETE)
-PATIENCE = 3
-"""So many troubles in a row, and nothing more is asked."""
 
 
 def after_fault(err: SourceError, understood: int) -> End:
@@ -30,28 +28,14 @@ def broken(reason: str, understood: int, *, trouble: bool = True) -> End:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of several answers that make one: what it was about, and how it ended."""
+    """An answer that was not whole: what it was about, "" for all there is, and how it ended."""
 
     about: str
     end: End
 
-    @property
-    def whole(self) -> bool:
-        """Whether it was complete."""
-        return self.end.outcome is Outcome.COMPLETE
-
-
-def pointless(parts: Sequence[Part]) -> bool:
-    """Whether, after the last of these parts, to ask for no more: it was refused, or ended a row of troubles."""
-    return bool(parts) and (parts[-1].end.stop or (len(parts) >= PATIENCE and _troubled(parts)))
-
-
-def _troubled(parts: Sequence[Part]) -> bool:
-    return all(part.end.trouble for part in parts[-PATIENCE:])
-
 
 def worst(bad: Sequence[Part], progress: str, *, some: bool) -> End:
-    """The end of a whole of which these parts were not answered in full.
+    """The end of a whole of which these parts, one at least, were not answered in full.
 
     Args:
         progress: how far it came, put behind the reason.
@@ -60,10 +44,11 @@ def worst(bad: Sequence[Part], progress: str, *, some: bool) -> End:
     # What stopped the rest explains more than what happened to come first.
     telling = next((part for part in bad if part.end.stop), bad[0])
     partial = some or any(part.end.outcome is Outcome.PARTIAL for part in bad)
-    about = f"{telling.about}: " if progress else ""
+    about = f"{telling.about}: " if telling.about else ""
     return End(
         Outcome.PARTIAL if partial else Outcome.FAILED,
         f"{about}{telling.end.reason}{progress}",
-        stop=any(part.end.stop for part in bad),
-        trouble=_troubled(bad),
+        retry_after=telling.end.retry_after,
+        stop=telling.end.stop,
+        trouble=all(part.end.trouble for part in bad),
     )

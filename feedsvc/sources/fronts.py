@@ -2,20 +2,20 @@
 
 A rule watches addresses, and passive DNS tells of an address only the names that have it themselves: an alias that leads to
 one of these names is known by asking for the name. That costs a call a name, so few are asked about in a poll: those that
-never were first, then those for which it is longest ago. When a name was asked about stands in a cursor of its own.
+never were first, then those for which it is longest ago. When a name may be asked about again stands in a cursor of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from feedsvc.clock import Clock, parse_rfc3339, rfc3339
 from feedsvc.http import Answer, Client, HttpError, Request
-from feedsvc.model import Batch, Cursor, Learnt
+from feedsvc.model import Batch, Cursor, Learnt, Outcome
 from feedsvc.names import parse_netblock
 from feedsvc.sources.calling import Calling, Heard
 from feedsvc.sources.port import Budget, Front, Fronting, Known, Poll, Provider, Question, Reply
@@ -24,20 +24,29 @@ SCOPE = "front/"
 """What the scope of a name's cursor begins with."""
 
 AGAIN = timedelta(days=7)
-"""A name is not asked about again within this."""
+"""A name that was asked about is left alone for so long."""
+
+SOON = timedelta(days=1)
+"""One that was asked about in vain is left alone for so long, so that it does not keep others from their turn."""
+
+PAGES = 50
+"""So many pages at most are read of the names in front of one, where its provider sets no end to them."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def chosen(known: Sequence[Known], cursors: Mapping[str, str], most: int, now: datetime) -> list[Front]:
     """The names to ask about: never asked before those asked long ago, and the newest findings before older ones."""
-    due = [(at, one) for one in known if (at := _asked_at(cursors.get(SCOPE + one.name, ""))) is None or now - at >= AGAIN]
-    due.sort(key=lambda pair: pair[0].timestamp() if pair[0] is not None else 0.0)
+    due = [(_due(cursors.get(SCOPE + one.name, ""), now), one) for one in known if one.rdata]
+    due = sorted((pair for pair in due if pair[0] <= now), key=lambda pair: pair[0])
     return [Front(one.name, one.rdata) for _, one in due[:most]]
 
 
-def _asked_at(text: str) -> datetime | None:
-    with contextlib.suppress(ValueError):
-        return parse_rfc3339(text)
-    return None
+def _due(text: str, now: datetime) -> datetime:
+    """When a name may be asked about; what a clock wrote that has stepped back since silences no name for longer."""
+    with contextlib.suppress(ValueError, OverflowError):
+        return min(parse_rfc3339(text), now + AGAIN)
+    return _NEVER
 
 
 def forgotten(known: Sequence[Known], cursors: Mapping[str, str]) -> list[str]:
@@ -62,41 +71,43 @@ class Fronts:
         self._most = most
         self._now = now
 
-    @property
-    def _asks(self) -> bool:
-        return isinstance(self._provider, Fronting) and self._provider.traits.fronts and self._most > 0
-
     def count(self, poll: Poll) -> int:
         """How many names would be asked about."""
-        return len(chosen(poll.known, poll.cursors, self._most, poll.now)) if self._asks else 0
+        return len(self._chosen(poll))
 
     def batches(self, poll: Poll, budget: Budget) -> Iterator[Batch]:
         """Ask, and yield what comes: without an end, as no netblock depends on it."""
-        provider = self._provider
-        if not isinstance(provider, Fronting) or not self._asks:
+        gone = tuple(Cursor(self._source, scope, "") for scope in forgotten(poll.known, poll.cursors))
+        if gone:
+            yield Batch(cursors=gone)
+        fronts, provider = self._chosen(poll), self._provider
+        if not fronts or not isinstance(provider, Fronting):
             return
-        yield Batch(cursors=tuple(Cursor(self._source, scope, "") for scope in forgotten(poll.known, poll.cursors)))
-        asked = chosen(poll.known, poll.cursors, self._most, poll.now)
-        queue = _Fronts(asked)
-        caller = _Caller(provider, provider, self._now)
-        calling: Calling[Front] = Calling(self._http, caller, queue, budget, width=1, total=len(asked), now=self._now)
-        for heard in calling.heard():
-            yield _batch(self._source, heard, queue, rfc3339(self._now()))
+        queue, caller = _Queue(fronts), _Caller(provider, provider, self._now)
+        calling: Calling[Front] = Calling(self._http, caller, queue, budget, width=1, made=0, now=self._now)
+        with contextlib.closing(calling.heard()) as round_of_calls:
+            for heard in round_of_calls:
+                yield self._batch(heard, queue)
+
+    def _chosen(self, poll: Poll) -> list[Front]:
+        asks = isinstance(self._provider, Fronting) and self._provider.traits.fronts
+        return chosen(poll.known, poll.cursors, self._most, poll.now) if asks else []
+
+    def _batch(self, heard: Heard[Front], queue: _Queue) -> Batch:
+        if heard.reply is None or queue.turns_page(heard.asked, heard.reply):
+            return heard.batch
+        end = heard.reply.end
+        if end.stop:
+            return heard.batch
+        again = self._now() + (SOON if end.trouble else AGAIN)
+        cursor = Cursor(self._source, SCOPE + heard.asked.name, rfc3339(again))
+        return replace(heard.batch, cursors=(cursor,))
 
 
-def _batch(name: str, heard: Heard[Front], queue: _Fronts, moment: str) -> Batch:
-    if heard.reply is None:
-        return heard.batch
-    if heard.reply.page:
-        queue.put_back(replace(heard.asked, page=heard.reply.page))
-        return heard.batch
-    # An answer that was cut short is not asked for again: a name that so many point at is a host of others, not a disguise.
-    return replace(heard.batch, cursors=(Cursor(name, SCOPE + heard.asked.name, moment),))
-
-
-class _Fronts:
+class _Queue:
     def __init__(self, fronts: Sequence[Front]) -> None:
         self._waiting = deque(fronts)
+        self._pages: Counter[str] = Counter()
 
     def take(self) -> Front | None:
         return self._waiting.popleft() if self._waiting else None
@@ -106,6 +117,15 @@ class _Fronts:
 
     def calls(self) -> int:
         return len(self._waiting)
+
+    def turns_page(self, asked: Front, reply: Reply) -> bool:
+        """Whether there is a next page that is worth a call, which is then the next one."""
+        self._pages[asked.name] += 1
+        goes_on = reply.end.outcome is Outcome.COMPLETE and reply.page not in ("", asked.page)
+        if not goes_on or self._pages[asked.name] >= PAGES:
+            return False
+        self.put_back(replace(asked, page=reply.page))
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,30 @@
-"""What is still to be asked of a provider about the watched netblocks: made, cut smaller, stored, read again. Pure.
+"""What is still to be asked of a provider about the watched netblocks: made, put in order, cut smaller. Pure.
 
 Netblocks that overlap share their calls. An answer that was cut short is asked for again in halves: of the netblock down to
-one address, then of the time window down to one hour. A plan outlives the poll that made it: what a poll did not get to, for
-want of calls or of an answer, the next one asks, and nothing twice.
+one address, then of the time window down to one hour. A plan outlives the poll that made it, as the text of a cursor: what a
+poll did not get to, for want of calls or of an answer, the next one asks, and nothing twice.
+
+What was asked for in vain waits behind what was not asked yet. When nothing is left of a netblock but what fails for ever,
+the next poll begins it anew around those pieces: an address that never answers in full costs its netblock the since-mark,
+but no news.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
 
 from feedsvc.clock import from_epoch, parse_rfc3339, rfc3339
-from feedsvc.errors import NameRefused
-from feedsvc.names import Netblock, parse_netblock
+from feedsvc.model import Outcome
+from feedsvc.names import Address, Netblock, NetblockMap
 from feedsvc.sources.port import Question, Reply, Traits
+from feedsvc.sources.stretches import Stretches, overlap, prefixes
 
 SCOPE = "plan"
 """The scope of the cursor that holds a plan; no netblock is written so."""
@@ -27,6 +34,19 @@ SHORTEST = timedelta(hours=1)
 
 LIVELY = timedelta(days=7)
 """A netblock that did something within it is asked four times as often as others when calls are short."""
+
+UNKNOWN = timedelta(days=30)
+"""A netblock that was never answered in full counts as having waited for this long already when it is first asked about."""
+
+_TIMES = 4
+_MOST_FAILURES = 8  # that are told apart by urgency: a call that always fails has its turn once in a while
+
+LONGEST_PAGE = 8_192
+"""Characters of a text that leads to a next page; a longer one is not followed."""
+
+IN_VAIN = 2
+"""What was asked for in vain in so many polls is given up: a page for the beginning of its answer, a netblock of which
+nothing else is left for the netblock as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +65,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of the question that waits for its answer; where a provider's reach is one address, one call each address."""
+    """A part of the question that waits for its answer; where a provider's reach is one address, one call each address.
+
+    Attributes:
+        failures: in how many polls it was asked for in vain; `IN_VAIN` at once where asking again is of no use.
+    """
 
     netblock: Netblock
     since: datetime | None = None
     until: datetime | None = None
     page: str = ""
+    failures: int = 0
 
     @property
     def question(self) -> Question:
@@ -70,60 +95,25 @@ class Piece:
         """Whether its answer is a part of that about a target."""
         return overlap(self.netblock, target.netblock)
 
+    def covers(self, other: Piece) -> bool:
+        """Whether its answer will hold that of another one about the same addresses."""
+        since_then = self.since is None or (other.since is not None and self.since <= other.since)
+        return since_then and self.until is None and not self.page and overlap(self.netblock, other.netblock)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which netblocks are being asked about, and what of them waits, in the order in which it is asked.
 
     Attributes:
-        made: calls that were answered.
+        made: calls that were answered since it was planned what to ask in a window of the schedule.
+        proven: when the provider last answered in full, and so was asked at the right place; None when it did not.
     """
 
     targets: tuple[Target, ...] = ()
     pending: tuple[Piece, ...] = ()
     made: int = 0
-
-
-def overlap(one: Netblock, other: Netblock) -> bool:
-    """Whether two netblocks have an address in common."""
-    return one.version == other.version and one.first <= other.last and other.first <= one.last
-
-
-def common(one: Netblock, other: Netblock) -> int:
-    """How many addresses two netblocks have in common."""
-    return max(min(one.last, other.last) - max(one.first, other.first) + 1, 0) if one.version == other.version else 0
-
-
-def distinct(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """The pieces, but one alone of those that lie in the same netblock, as halves of a time window do."""
-    seen: dict[Netblock, Piece] = {}
-    for piece in pieces:
-        seen.setdefault(piece.netblock, piece)
-    return tuple(one for one in seen.values() if not any(_within(one.netblock, other) for other in seen))
-
-
-def _within(one: Netblock, other: Netblock) -> bool:
-    return one != other and one.version == other.version and other.first <= one.first and one.last <= other.last
-
-
-def joined(pieces: Sequence[Piece], traits: Traits) -> tuple[Piece, ...]:
-    """The pieces, neighbouring addresses put together where each is asked for alone: few words for many calls."""
-    if traits.reach != "address":
-        return tuple(pieces)
-    whole = sorted((piece for piece in pieces if not piece.page), key=lambda one: (one.netblock, str(one.since)))
-    runs: list[Piece] = []
-    for piece in whole:
-        last = runs[-1] if runs else None
-        if last is not None and _continues(last, piece):
-            runs[-1] = replace(last, netblock=replace(last.netblock, last=piece.netblock.last))
-        else:
-            runs.append(piece)
-    return (*(piece for piece in pieces if piece.page), *runs)
-
-
-def _continues(one: Piece, following: Piece) -> bool:
-    neighbours = one.netblock.version == following.netblock.version and one.netblock.last + 1 == following.netblock.first
-    return neighbours and (one.since, one.until) == (following.since, following.until)
+    proven: datetime | None = None
 
 
 def calls(pending: Iterable[Piece], traits: Traits) -> int:
@@ -135,90 +125,135 @@ def calls(pending: Iterable[Piece], traits: Traits) -> int:
 
 
 def extended(plan: Plan, news: Sequence[Target], traits: Traits) -> Plan:
-    """The plan, and these netblocks."""
-    return replace(plan, targets=(*plan.targets, *news), pending=(*plan.pending, *_pieces(news, traits)))
+    """The plan, and these netblocks; what of them is waiting already is not asked twice."""
+    pieces = itertools.chain.from_iterable(_uncovered(region, plan.pending) for region in _regions(news))
+    fitting = itertools.chain.from_iterable(_fitting(piece, traits) for piece in pieces)
+    return replace(plan, targets=(*plan.targets, *news), pending=(*plan.pending, *fitting))
 
 
-def pruned(plan: Plan, netblocks: Sequence[Netblock], traits: Traits) -> Plan:
-    """The plan without what nobody watches any more, in pieces that are within the provider's reach."""
-    targets = tuple(target for target in plan.targets if target.netblock in netblocks)
-    pending = (piece for piece in plan.pending if any(piece.concerns(target) for target in targets))
-    return replace(plan, targets=targets, pending=tuple(fit for piece in pending for fit in _fitting(piece, traits)))
+def _uncovered(region: Piece, pending: Sequence[Piece]) -> Iterator[Piece]:
+    covered = Stretches(piece.netblock for piece in pending if piece.covers(region))
+    return (replace(region, netblock=part) for part in covered.outside(region.netblock))
 
 
-def parted(plan: Plan, netblocks: Sequence[Netblock]) -> tuple[Plan, Plan]:
+def pruned(plan: Plan, netblocks: Iterable[Netblock], traits: Traits) -> Plan:
+    """The plan without what nobody watches any more, in pieces that the provider can be asked for as it is now."""
+    watched = frozenset(netblocks)
+    targets = [target for target in plan.targets if target.netblock in watched]
+    stretches = Stretches(target.netblock for target in targets)
+    pending = tuple(dict.fromkeys(fit for piece in plan.pending for fit in _still_wanted(piece, stretches, traits)))
+    waiting = Stretches(piece.netblock for piece in pending)
+    # One that nothing is left of would never end; it is as if it had not begun.
+    return replace(plan, targets=tuple(one for one in targets if waiting.find(one.netblock) is not None), pending=pending)
+
+
+def _still_wanted(piece: Piece, watched: Stretches, traits: Traits) -> Iterator[Piece]:
+    if piece.until is not None and not traits.fenced:
+        piece = replace(piece, until=None, page="")
+    if piece.page and piece.failures >= IN_VAIN:
+        piece = replace(piece, page="")
+    for part in watched.inside(piece.netblock):
+        # A page is one of the whole answer, and of no part of it.
+        yield from _fitting(piece if part == piece.netblock else replace(piece, netblock=part, page=""), traits)
+
+
+def parted(plan: Plan, netblocks: Iterable[Netblock]) -> tuple[Plan, Plan]:
     """What of a plan is about these netblocks, and the rest; a piece that is about both is in the first."""
-    ours = tuple(target for target in plan.targets if target.netblock in netblocks)
-    others = tuple(target for target in plan.targets if target.netblock not in netblocks)
-    wanted = tuple(piece for piece in plan.pending if any(piece.concerns(target) for target in ours))
-    left = tuple(piece for piece in plan.pending if piece not in wanted)
-    return Plan(ours, wanted, plan.made), Plan(others, left)
+    chosen = frozenset(netblocks)
+    ours = tuple(target for target in plan.targets if target.netblock in chosen)
+    others = tuple(target for target in plan.targets if target.netblock not in chosen)
+    wanted = Stretches(target.netblock for target in ours)
+    pending: tuple[list[Piece], list[Piece]] = [], []
+    for piece in plan.pending:
+        pending[wanted.find(piece.netblock) is None].append(piece)
+    mine = replace(plan, targets=ours, pending=tuple(pending[False]))
+    return mine, replace(plan, targets=others, pending=tuple(pending[True]))
 
 
-def ordered(plan: Plan, marks: Mapping[str, datetime], active: Mapping[str, datetime], now: datetime) -> Plan:
-    """The plan with the most urgent first: what was never answered, then what waits longest, lively ones four times as fast.
+def worn(plan: Plan) -> list[Target]:
+    """The netblocks of which nothing is left but what there is no use in asking for again."""
+    open_still = Stretches(piece.netblock for piece in plan.pending if piece.failures < IN_VAIN)
+    return [target for target in plan.targets if open_still.find(target.netblock) is None]
+
+
+def ordered(plan: Plan, active: Mapping[str, datetime], overlap: timedelta, now: datetime) -> Plan:
+    """The plan with the most urgent first.
+
+    The longer it is since a netblock was asked about, the more urgent it is: a lively one four times as fast, one that was
+    never answered as if it had waited `UNKNOWN` before. The next page of an answer is four times as urgent, before it gets
+    lost; what was asked for in vain a fourth as urgent with each time. So all have their turn, however few calls there are.
 
     Args:
-        marks: when each netblock, as text, was answered in full last.
-        active: when each was last seen to do something.
+        active: when each netblock, as text, was last seen to do something.
+        overlap: what `Target.since` goes back behind the since-mark.
     """
-    urgency = {target: _urgency(str(target.netblock), marks, active, now) for target in plan.targets}
+    urgency = {target: _urgency(target, active.get(str(target.netblock)), overlap, now) for target in plan.targets}
+    here = concerned(plan.targets)
 
-    def of_piece(piece: Piece) -> float:
-        return max(urgency[target] for target in plan.targets if piece.concerns(target))
+    def key(piece: Piece) -> float:
+        wanted = max(urgency[target] for target in here(piece))
+        return (
+            wanted / _TIMES ** min(piece.failures, _MOST_FAILURES) if piece.failures or not piece.page else wanted * _TIMES
+        )
 
-    return replace(plan, pending=tuple(sorted(plan.pending, key=of_piece, reverse=True)))
-
-
-def _urgency(netblock: str, marks: Mapping[str, datetime], active: Mapping[str, datetime], now: datetime) -> float:
-    if netblock not in marks:
-        return float("inf")
-    waits = max((now - marks[netblock]).total_seconds(), 1.0)
-    lively = netblock in active and now - active[netblock] <= LIVELY
-    return waits * 4 if lively else waits
+    return replace(plan, pending=tuple(sorted(plan.pending, key=key, reverse=True)))
 
 
-def _pieces(targets: Sequence[Target], traits: Traits) -> Iterator[Piece]:
-    for netblock, since in _regions(targets):
-        yield from _fitting(Piece(netblock, since), traits)
+def concerned(targets: Sequence[Target]) -> Callable[[Piece], list[Target]]:
+    """A function that tells which of these targets a piece concerns."""
+    stretches = Stretches(target.netblock for target in targets)
+    by_stretch: defaultdict[int | None, list[Target]] = defaultdict(list)
+    for target in targets:
+        by_stretch[stretches.find(target.netblock)].append(target)
+    return lambda piece: [target for target in by_stretch[stretches.find(piece.netblock)] if piece.concerns(target)]
+
+
+def _urgency(target: Target, active: datetime | None, overlap: timedelta, now: datetime) -> float:
+    last = target.began - UNKNOWN if target.since is None else target.since + overlap
+    waits = max((now - last).total_seconds(), 1.0)
+    return waits * _TIMES if active is not None and now - active <= LIVELY else waits
 
 
 def _fitting(piece: Piece, traits: Traits) -> Iterator[Piece]:
-    if traits.reach != "netblock" or len(piece.netblock.cidrs()) == 1:
-        yield piece
-        return
-    for cidr in piece.netblock.cidrs():
-        yield replace(piece, netblock=parse_netblock(cidr), page="")
+    """A piece as a provider can be asked for it."""
+    blocks = list(prefixes(piece.netblock)) if traits.reach == "netblock" else [piece.netblock]
+    whole = len(blocks) == 1 and (traits.reach != "address" or piece.netblock.size == 1)
+    return (replace(piece, netblock=block, page=piece.page if whole else "") for block in blocks)
 
 
-def _regions(targets: Sequence[Target]) -> Iterator[tuple[Netblock, datetime | None]]:
+def _regions(targets: Sequence[Target]) -> list[Piece]:
     """The targets without their overlaps: each address in one region, asked about since the earliest that one wants.
 
     Neighbours are one region where they want the same and a target spans the border between them.
     """
+    regions: list[Piece] = []
+    for cell, over in _cells(targets):
+        since = _earliest(over)
+        spanned = any(target.netblock.first < cell.first for target in over)
+        if spanned and regions[-1].since == since:
+            regions[-1] = replace(regions[-1], netblock=replace(regions[-1].netblock, last=cell.last))
+        else:
+            regions.append(Piece(cell, since))
+    return regions
+
+
+def _cells(targets: Sequence[Target]) -> Iterator[tuple[Netblock, list[Target]]]:
+    """The stretches between two borders of targets, and which targets lie over each."""
+    over = NetblockMap([target.netblock for target in targets])
     for version in (4, 6):
-        of_version = [target for target in targets if target.netblock.version == version]
-        borders = sorted({edge for one in of_version for edge in (one.netblock.first, one.netblock.last + 1)})
-        last: tuple[Netblock, datetime | None] | None = None
-        for first, end in itertools.pairwise(borders):
-            over = [one for one in of_version if one.netblock.first <= first and end - 1 <= one.netblock.last]
-            if not over:
-                continue
-            since = _earliest(over)
-            spans = any(one.netblock.first < first for one in over)
-            if last is not None and spans and last[1] == since:
-                last = Netblock(version, last[0].first, end - 1), since
-                continue
-            if last is not None:
-                yield last
-            last = Netblock(version, first, end - 1), since
-        if last is not None:
-            yield last
+        blocks = [target.netblock for target in targets if target.netblock.version == version]
+        borders = sorted({edge for block in blocks for edge in (block.first, block.last + 1)})
+        for first, following in itertools.pairwise(borders):
+            here = [targets[index] for index in over.find(Address(version, first))]
+            if here:
+                yield Netblock(version, first, following - 1), here
 
 
-def _earliest(targets: Sequence[Target]) -> datetime | None:
+def _earliest(targets: Iterable[Target]) -> datetime | None:
+    """In whole seconds, as plans are kept."""
     moments = [target.since for target in targets]
-    return None if None in moments else min(moment for moment in moments if moment is not None)
+    known = [moment for moment in moments if moment is not None]
+    return min(known).replace(microsecond=0) if len(known) == len(moments) else None
 
 
 # -- asking -------------------------------------------------------------------------------------------------------------
@@ -229,7 +264,7 @@ def first_call(piece: Piece, traits: Traits) -> tuple[Piece, Piece | None]:
     block = piece.netblock
     if traits.reach != "address" or block.size == 1:
         return piece, None
-    one, rest = Netblock(block.version, block.first, block.first), Netblock(block.version, block.first + 1, block.last)
+    one, rest = replace(block, last=block.first), replace(block, first=block.first + 1)
     return replace(piece, netblock=one), replace(piece, netblock=rest)
 
 
@@ -241,65 +276,107 @@ def rest(call: Piece, reply: Reply, traits: Traits, now: datetime) -> tuple[Piec
     """
     if reply.stale and call.page:
         return (replace(call, page=""),)
-    if reply.page and reply.page != call.page:
+    if reply.page and reply.end.outcome is Outcome.COMPLETE and len(reply.page) <= LONGEST_PAGE:
         return (replace(call, page=reply.page),)
     return halves(call, traits, now) if reply.limited else None
 
 
 def halves(call: Piece, traits: Traits, now: datetime) -> tuple[Piece, ...] | None:
     """The two halves of a call, the lower netblock or the later window first; None when it cannot be cut smaller."""
-    block = call.netblock
+    block, whole = call.netblock, replace(call, page="", failures=0)
     if block.size > 1 and traits.reach != "address":
         middle = (block.first + block.last) // 2
-        lower, upper = Netblock(block.version, block.first, middle), Netblock(block.version, middle + 1, block.last)
-        return tuple(replace(call, netblock=half, page="") for half in (lower, upper))
+        lower, upper = replace(block, last=middle), replace(block, first=middle + 1)
+        return replace(whole, netblock=lower), replace(whole, netblock=upper)
     since, until = call.since or traits.earliest, call.until or now
     if not traits.fenced or until - since < 2 * SHORTEST:
         return None
     middle_of_time = from_epoch((int(since.timestamp()) + int(until.timestamp())) // 2)
-    later, earlier = replace(call, since=middle_of_time, page=""), replace(call, until=middle_of_time, page="")
-    return later, earlier
+    return replace(whole, since=middle_of_time), replace(whole, until=middle_of_time)
 
 
 # -- storing ------------------------------------------------------------------------------------------------------------
 
+_VERSION = 1
+_UNREADABLE = (ValueError, OverflowError, OSError, RecursionError)  # msgspec's own errors are ValueErrors
+
+
+class _Part(msgspec.Struct, array_like=True):
+    """Netblocks, and what of them waits; moments of targets in RFC 3339, those of pieces in seconds since 1970."""
+
+    targets: list[tuple[str, str, str]]
+    pending: list[tuple[str, int | None, int | None, str, int]]
+
 
 class _Stored(msgspec.Struct, array_like=True):
-    """A plan as text; moments of targets in RFC 3339, those of pieces in seconds since 1970."""
+    """A plan as text, in parts that are written each for itself."""
 
     version: int
     made: int
-    targets: list[tuple[str, str, str]]
-    pending: list[tuple[str, int | None, int | None, str]]
-
-
-_VERSION = 1
+    proven: str
+    parts: list[_Part]
 
 
 def to_text(plan: Plan) -> str:
     """A plan as the position of a cursor; "" when nothing is left of it."""
-    if not plan.targets:
-        return ""
-    targets = [(str(one.netblock), rfc3339(one.began), rfc3339(one.since) if one.since else "") for one in plan.targets]
-    pending = [(str(one.netblock), _seconds(one.since), _seconds(one.until), one.page) for one in plan.pending]
-    return msgspec.json.encode(_Stored(_VERSION, plan.made, targets, pending)).decode()
+    return text_of([part_text(plan.targets, plan.pending)] if plan.targets else [], plan.made, plan.proven)
+
+
+def text_of(parts: Sequence[str], made: int, proven: datetime | None) -> str:
+    """A plan that consists of parts which are texts already."""
+    return f'[{_VERSION},{made},"{rfc3339(proven) if proven else ""}",[{",".join(parts)}]]' if parts else ""
+
+
+def part_text(targets: Iterable[Target], pending: Iterable[Piece]) -> str:
+    """Some netblocks, and what of them waits."""
+    return msgspec.json.encode(_Part([_of_target(one) for one in targets], [_of_piece(one) for one in pending])).decode()
 
 
 def from_text(text: str) -> Plan:
     """A plan as it was stored; an empty one when there is none that this version can read."""
     try:
         stored = msgspec.json.decode(text, type=_Stored)
-        targets = tuple(
-            Target(parse_netblock(netblock), parse_rfc3339(began), parse_rfc3339(since) if since else None)
-            for netblock, began, since in stored.targets
-        )
-        pending = tuple(
-            Piece(parse_netblock(netblock), _moment(since), _moment(until), page)
-            for netblock, since, until, page in stored.pending
-        )
-    except (ValueError, OverflowError, OSError, NameRefused):
+        targets = tuple(_target(*one) for part in stored.parts for one in part.targets)
+        pending = tuple(_piece(*one) for part in stored.parts for one in part.pending)
+        proven = parse_rfc3339(stored.proven) if stored.proven else None
+    except _UNREADABLE:
         return Plan()
-    return Plan(targets, pending, stored.made) if stored.version == _VERSION else Plan()
+    return Plan(targets, pending, stored.made, proven) if stored.version == _VERSION else Plan()
+
+
+def _of_target(target: Target) -> tuple[str, str, str]:
+    return _text(target.netblock), rfc3339(target.began), rfc3339(target.since) if target.since else ""
+
+
+def _target(netblock: str, began: str, since: str) -> Target:
+    return Target(_netblock(netblock), parse_rfc3339(began), parse_rfc3339(since) if since else None)
+
+
+def _of_piece(piece: Piece) -> tuple[str, int | None, int | None, str, int]:
+    return _text(piece.netblock), _seconds(piece.since), _seconds(piece.until), piece.page, piece.failures
+
+
+def _piece(netblock: str, since: int | None, until: int | None, page: str, failures: int) -> Piece:
+    return Piece(_netblock(netblock), _moment(since), _moment(until), page, failures)
+
+
+def _text(block: Netblock) -> str:
+    """`198.51.100.7` or `198.51.100.0-198.51.100.255`: written in a fraction of the time that prefixes take."""
+    first = str(Address(block.version, block.first))
+    return first if block.size == 1 else f"{first}-{Address(block.version, block.last)}"
+
+
+def _netblock(text: str) -> Netblock:
+    """As it was; `parse_netblock` takes the IPv4-mapped part of an IPv6 netblock for IPv4.
+
+    Raises:
+        ValueError: the text is no netblock.
+    """
+    ends = [ipaddress.ip_address(end) for end in text.split("-", 1)]
+    first, last = ends[0], ends[-1]
+    if first.version != last.version or int(first) > int(last):
+        raise ValueError("no netblock")
+    return Netblock(first.version, int(first), int(last))
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -4,21 +4,19 @@ The position of a netblock's cursor is the moment (RFC 3339) at which its last c
 next one asks from there, less an overlap for data that arrive late. Only a complete answer moves it. What is still to be
 asked stands in a cursor of its own (`plan.SCOPE`), and moves in the same transaction as what was answered: a poll that is
 interrupted is carried on where it stopped.
-
-An answer of nothing in doubt waits for the rest of the poll: a complete one proves that the provider was asked at the right
-place.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from feedsvc.clock import Clock, parse_rfc3339
 from feedsvc.errors import SourceError
 from feedsvc.http import Client, Request
-from feedsvc.model import Batch, End, Outcome
+from feedsvc.model import Batch, Cursor, End, Outcome
 from feedsvc.names import Netblock
 from feedsvc.sources import plan
 from feedsvc.sources.asking import Asking
@@ -68,11 +66,12 @@ class PdnsSource:
             yield from self._asked(poll, poll.budget, width)
 
     def _asked(self, poll: Poll, budget: Budget, width: int) -> Iterator[Batch]:
-        for netblock, end in self.skipped(poll.netblocks) if not poll.continuing else ():
+        skipped = [] if poll.continuing else self.skipped(poll.netblocks)
+        for netblock, end in skipped:
             yield Batch(scope=(netblock,), end=end)
         planned, kept = plan.parted(self.plan(poll), poll.netblocks)
         if not planned.targets:
-            yield Batch(end=End(Outcome.SKIPPED, "there is nothing to ask about"))
+            yield from self._nothing(poll, kept, said=bool(skipped))
             return
         self._ask_quotas(budget)
         asking = Asking(self.name, self.provider, self._http, planned, budget, kept=kept, width=width, now=self._now)
@@ -80,18 +79,31 @@ class PdnsSource:
         if asking.finished:
             yield from self._fronts.batches(poll, budget)
 
+    def _nothing(self, poll: Poll, kept: Plan, *, said: bool) -> Iterator[Batch]:
+        """There is nothing to ask about; a plan of netblocks that nobody watches any more is forgotten."""
+        text = plan.to_text(kept)
+        if text != poll.cursors.get(plan.SCOPE, ""):
+            yield Batch(cursors=(Cursor(self.name, plan.SCOPE, text),))
+        if not said:
+            yield Batch(end=End(Outcome.SKIPPED, "there is nothing to ask about"))
+
     def plan(self, poll: Poll) -> Plan:
         """What is to be asked, as far as can be known before, and what is left of netblocks that are not; asks nobody."""
-        traits = self.provider.traits
-        watched = (*poll.netblocks, *poll.watched)
-        kept = plan.pruned(plan.from_text(poll.cursors.get(plan.SCOPE, "")), watched, traits)
-        under_way = {target.netblock for target in kept.targets}
-        news = (
-            [] if poll.continuing else [one for one in poll.netblocks if one not in under_way and not self._too_large(one)]
-        )
-        targets = [Target(one, poll.now, since(poll.cursors.get(str(one)), self._overlap, poll.now)) for one in news]
-        asked = {scope: at for scope, text in poll.cursors.items() if (at := _mark(text)) is not None}
-        return plan.ordered(plan.extended(kept, targets, traits), asked, poll.active, poll.now)
+        watched = self._askable((*poll.netblocks, *poll.watched))
+        kept = plan.pruned(plan.from_text(poll.cursors.get(plan.SCOPE, "")), watched, self.provider.traits)
+        whole = kept if poll.continuing else self._begun(kept, poll)
+        return plan.ordered(whole, poll.active, self._overlap, poll.now)
+
+    def _begun(self, kept: Plan, poll: Poll) -> Plan:
+        """The plan, and what a new window asks: netblocks that are not in it, or of which only what is no use is left."""
+        asked = dict.fromkeys(self._askable(poll.netblocks))
+        worn = {target.netblock: target.began for target in plan.worn(kept) if target.netblock in asked}
+        going = tuple(target for target in kept.targets if target.netblock not in worn)
+        under_way = {target.netblock for target in going}
+        marks = {one: worn.get(one) or _mark(poll.cursors.get(str(one), "")) for one in asked if one not in under_way}
+        news = [Target(one, poll.now, since(mark, self._overlap, poll.now)) for one, mark in marks.items()]
+        left = replace(kept, targets=going, made=0, proven=kept.proven if going else None)
+        return plan.extended(left, news, self.provider.traits)
 
     def requests(self, planned: Plan) -> Iterator[Request]:
         """The requests of a plan, in their order."""
@@ -101,16 +113,19 @@ class PdnsSource:
                 call, left = plan.first_call(left, self.provider.traits)
                 yield self.provider.request(call.question)
 
-    def skipped(self, netblocks: Sequence[Netblock]) -> list[tuple[Netblock, End]]:
-        """Those that are too many addresses for a provider that knows nothing but addresses, and what that would cost."""
-        most = self.provider.traits.max_addresses
-        return [(one, End(Outcome.SKIPPED, _price(one, most))) for one in netblocks if self._too_large(one)]
-
     def fronts(self, poll: Poll) -> int:
         """How many names of findings this poll would ask about, at most."""
         return self._fronts.count(poll)
 
-    def _too_large(self, netblock: Netblock) -> bool:
+    def skipped(self, netblocks: Sequence[Netblock]) -> list[tuple[Netblock, End]]:
+        """Those that are too many addresses for a provider that knows nothing but addresses, and what that would cost."""
+        most = self.provider.traits.max_addresses
+        return [(one, End(Outcome.SKIPPED, _price(one, most))) for one in netblocks if self._is_too_large(one)]
+
+    def _askable(self, netblocks: Sequence[Netblock]) -> list[Netblock]:
+        return [one for one in netblocks if not self._is_too_large(one)]
+
+    def _is_too_large(self, netblock: Netblock) -> bool:
         traits = self.provider.traits
         return traits.reach == "address" and netblock.size > traits.max_addresses
 
@@ -127,12 +142,11 @@ def marks(cursors: Mapping[str, str]) -> Mapping[str, str]:
     return {scope: text for scope, text in cursors.items() if scope != plan.SCOPE and not scope.startswith(FRONT)}
 
 
-def since(position: str | None, overlap: timedelta, now: datetime) -> datetime | None:
-    """Where to ask from; None, everything, when there is no mark or none that can be read.
+def since(mark: datetime | None, overlap: timedelta, now: datetime) -> datetime | None:
+    """Where to ask from; None, everything, when there is no mark, or none that the overlap can be taken off.
 
     A mark in the future, left by a clock that has stepped back since, counts as now.
     """
-    mark = _mark(position or "")
     with contextlib.suppress(OverflowError):
         return None if mark is None else min(mark, now) - overlap
     return None

@@ -1,4 +1,4 @@
-"""What an error makes of an answer, and what many answers make together."""
+"""What an error makes of an answer, and what several answers that are not whole make of a netblock."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import pytest
 from feedsvc.errors import SourceError
 from feedsvc.http import HttpError
 from feedsvc.model import End, Outcome
-from feedsvc.sources.endings import COMPLETE, Part, after_fault, broken, pointless, together
+from feedsvc.sources.endings import Part, after_fault, broken, worst
 
 FAILED = broken("no connection", 0)
 PARTIAL = broken("cut off", 3)
 LIMITED = broken("too many names", 3, trouble=False)
-REFUSED = after_fault(HttpError("401: check the key", status=401, permanent=True), 0)
 SPENT = after_fault(HttpError("429: spent", status=429, retry_after=60), 0)
-SKIPPED = End(Outcome.SKIPPED, "too dear")
 
 
 def parts(*ends: End) -> list[Part]:
@@ -29,7 +27,11 @@ def test_rows_before_a_broken_end_make_it_partial_and_nothing_makes_it_failed(un
 @pytest.mark.parametrize("status", [401, 403, 429])
 def test_after_a_refusal_nothing_more_is_to_be_asked(status: int) -> None:
     assert after_fault(HttpError("no", status=status), 0).stop
-    assert pointless(parts(COMPLETE, after_fault(HttpError("no", status=status), 0)))
+
+
+def test_after_a_permanent_fault_nothing_more_is_to_be_asked() -> None:
+    assert after_fault(SourceError("no such file", permanent=True), 0).stop
+    assert not after_fault(HttpError("500: a fault", status=500, transient=True), 0).stop
 
 
 def test_when_to_come_back_is_kept() -> None:
@@ -37,54 +39,34 @@ def test_when_to_come_back_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "over"),
+    ("bad", "some", "outcome"),
     [
-        ((), False),
-        ((FAILED,), False),
-        ((FAILED, FAILED), False),
-        ((FAILED, PARTIAL, FAILED), True),
-        ((FAILED, FAILED, COMPLETE, FAILED), False),
-        ((LIMITED, LIMITED, LIMITED), False),
-        ((SKIPPED, SKIPPED, SKIPPED), False),
-        ((COMPLETE, REFUSED), True),
+        ((FAILED,), False, Outcome.FAILED),
+        ((FAILED,), True, Outcome.PARTIAL),
+        ((FAILED, FAILED), False, Outcome.FAILED),
+        ((FAILED, PARTIAL), False, Outcome.PARTIAL),
+        ((SPENT,), False, Outcome.FAILED),
     ],
 )
-def test_three_troubles_in_a_row_or_one_refusal_make_asking_on_pointless(ends: tuple[End, ...], over: bool) -> None:
-    assert pointless(parts(*ends)) == over
-
-
-@pytest.mark.parametrize(
-    ("ends", "asked_for", "outcome"),
-    [
-        ((COMPLETE, COMPLETE), 2, Outcome.COMPLETE),
-        ((COMPLETE, FAILED), 2, Outcome.PARTIAL),
-        ((FAILED, FAILED, FAILED), 9, Outcome.FAILED),
-        ((FAILED, PARTIAL), 2, Outcome.PARTIAL),
-        ((COMPLETE, REFUSED), 256, Outcome.PARTIAL),
-        ((REFUSED,), 256, Outcome.FAILED),
-        ((SKIPPED, FAILED), 2, Outcome.FAILED),
-    ],
-)
-def test_the_whole_is_complete_when_each_part_is(ends: tuple[End, ...], asked_for: int, outcome: Outcome) -> None:
-    assert together(parts(*ends), asked_for, "addresses").outcome is outcome
+def test_a_whole_of_which_anything_was_answered_is_partial(bad: tuple[End, ...], some: bool, outcome: Outcome) -> None:
+    assert worst(parts(*bad), "", some=some).outcome is outcome
 
 
 def test_the_reason_of_the_whole_is_what_stopped_it() -> None:
-    end = together(parts(COMPLETE, FAILED, SPENT), 256, "addresses")
-    assert end.reason == "p2: 429: spent (1 of 256 addresses answered in full)"
+    end = worst(parts(FAILED, SPENT, PARTIAL), " (1 of 256 addresses answered in full)", some=True)
+    assert end.reason == "p1: 429: spent (1 of 256 addresses answered in full)"
     assert (end.retry_after, end.stop) == (60, True)
 
 
-def test_rows_outside_all_parts_make_a_failed_whole_partial() -> None:
-    assert together(parts(FAILED, FAILED), 2, "parts", some=True).outcome is Outcome.PARTIAL
+def test_the_reason_of_the_whole_is_else_what_came_first() -> None:
+    end = worst(parts(FAILED, PARTIAL), "", some=True)
+    assert (end.reason, end.stop) == ("p0: no connection", False)
 
 
-def test_a_whole_of_one_part_ends_as_that_part_does() -> None:
-    assert together(parts(FAILED), 1, "addresses") is FAILED
+def test_a_part_that_is_all_there_is_needs_no_name() -> None:
+    assert worst([Part("", FAILED)], "", some=False) == FAILED
 
 
-@pytest.mark.parametrize(
-    ("ends", "trouble"), [((FAILED,) * 3, True), ((COMPLETE, FAILED, FAILED, FAILED), True), ((FAILED, COMPLETE), False)]
-)
-def test_a_whole_is_troubled_when_trouble_is_how_it_ended(ends: tuple[End, ...], trouble: bool) -> None:
-    assert together(parts(*ends), 256, "addresses").trouble == trouble
+@pytest.mark.parametrize(("ends", "trouble"), [((FAILED, PARTIAL), True), ((FAILED, LIMITED), False), ((LIMITED,), False)])
+def test_a_whole_is_troubled_when_all_its_bad_parts_are(ends: tuple[End, ...], trouble: bool) -> None:
+    assert worst(parts(*ends), "", some=True).trouble == trouble

@@ -18,6 +18,7 @@ from feedsvc.names import parse_netblock
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import cof, plan
 from feedsvc.sources.aliases import NO_ALIAS
+from feedsvc.sources.asking import BEGINNINGS
 from feedsvc.sources.pdns import silentpush
 from feedsvc.sources.pdns.silentpush import JOBS
 from feedsvc.sources.port import Front, Fronting, Known, Provider, Question
@@ -264,11 +265,11 @@ def test_a_job_that_failed_is_asked_for_in_smaller_parts(http: Client, server: S
     assert [call.query.get("netmask") for call in server.calls] == ["30", "31", "31"]
 
 
-def test_jobs_without_end_cost_no_more_than_a_netblock_may(http: Client, server: Server) -> None:
+def test_jobs_that_are_always_gone_are_begun_a_few_times(http: Client, server: Server) -> None:
     server.slow, server.lost = 0, True
-    heard = poll(http, provider(server, max_calls=20), [ONE])
-    assert heard.end.outcome in {Outcome.PARTIAL, Outcome.SKIPPED}
-    assert len(server.calls) == 20
+    heard = poll(http, provider(server), [ONE])
+    assert heard.end.outcome is Outcome.FAILED
+    assert len(server.calls) == 2 * BEGINNINGS
 
 
 def test_a_later_poll_asks_from_its_mark_on_less_the_overlap(http: Client, server: Server) -> None:
@@ -399,7 +400,7 @@ def test_a_large_answer_comes_in_parts(http: Client, server: Server) -> None:
     server.seen = many(cof.BATCH + 1)
     heard = poll(http, provider(server, limit=10_000), [ONE])
     assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, cof.BATCH + 1)
-    assert heard.batches == 3  # two of rows, and one with the end
+    assert heard.batches == 2
 
 
 @given(DOCUMENTS, PAGES)

@@ -1,0 +1,539 @@
+"""A plan being asked: when a netblock is done, what is stored with which answer, what an operator is told of the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feedsvc.clock import rfc3339
+from feedsvc.http import Client
+from feedsvc.model import End, Outcome
+from feedsvc.names import Netblock, parse_netblock
+from feedsvc.sources import plan
+from feedsvc.sources.asking import BEGINNINGS, PROOF
+from feedsvc.sources.polling import PdnsSource
+from feedsvc.sources.port import Traits
+from tests.sources.atlas import Atlas, Book, Guide, Seen, settle_down
+from tests.sources.conftest import NOW
+from tests.sources.pdns.asking import Counted
+from tests.standins import faults
+from tests.standins.server import Reply
+
+ADDRESS = Traits("address")
+ONE_BY_ONE = Traits("address", concurrency=1)
+RANGE = Traits("range", concurrency=1)
+FENCED = Traits("range", fenced=True, concurrency=1)
+NOT_TRANSIENT = 501
+LATER = NOW + timedelta(hours=1)
+
+
+def blocks(*texts: str) -> list[Netblock]:
+    return [parse_netblock(text) for text in texts]
+
+
+FEW = blocks("198.51.100.4/30")
+
+
+@pytest.fixture
+def server() -> Iterator[Atlas]:
+    with Atlas() as running:
+        yield running
+
+
+def source(http: Client, server: Atlas, traits: Traits = ONE_BY_ONE, now: datetime = NOW) -> PdnsSource:
+    return PdnsSource("atlas", Guide(server.url, traits), http, lambda: now)
+
+
+def told(replies: Mapping[str, Reply]) -> Callable[[str], Reply | None]:
+    """What questions get in place of their answers, by the address they begin with."""
+    return lambda asked: replies.get(asked.split(" ", maxsplit=1)[0])
+
+
+def names(count: int, address: str = "198.51.100.{}", last: int = 1_700_000_000) -> list[Seen]:
+    return [Seen(f"n{number:04d}.example", address.format(number % 256), last + number * 7200) for number in range(count)]
+
+
+def marks(book: Book) -> set[str]:
+    return {scope for scope in book.cursors if scope != plan.SCOPE}
+
+
+def left(book: Book) -> list[str]:
+    return [str(piece.netblock) for piece in plan.from_text(book.cursors.get(plan.SCOPE, "")).pending]
+
+
+# -- when a netblock is done --------------------------------------------------------------------------------------------
+
+
+def test_a_netblock_is_done_with_the_answer_about_its_last_address(http: Client, server: Atlas) -> None:
+    server.seen = names(8)
+    book = Book()
+    assert book.poll(source(http, server), FEW)
+    assert book.ends == {"198.51.100.4/30": End(Outcome.COMPLETE)}
+    assert [batch.end is not None for batch in book.batches] == [False, False, False, True]
+    assert book.cursors == {"198.51.100.4/30": rfc3339(NOW)}
+    assert book.batches[-1].observations != ()
+
+
+def test_the_mark_of_each_netblock_stands_in_the_batch_that_ends_it(http: Client, server: Atlas) -> None:
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.4/31", "198.51.100.8/31"))
+    ended = [(batch.scope, {cursor.scope for cursor in batch.cursors}) for batch in book.batches if batch.end]
+    assert ended == [
+        (tuple(blocks("198.51.100.4/31")), {"198.51.100.4/31", "plan"}),
+        (tuple(blocks("198.51.100.8/31")), {"198.51.100.8/31", "plan"}),
+    ]
+
+
+def test_what_is_left_of_the_plan_is_stored_with_the_answer_that_changed_it(http: Client, server: Atlas) -> None:
+    server.seen = [Seen("a.example", "198.51.100.4"), Seen("b.example", "198.51.100.6")]
+    book = Book()
+    for batches, (found, rest) in enumerate(
+        [(0, []), (1, ["198.51.100.5-198.51.100.7"]), (1, ["198.51.100.6/31"]), (2, ["198.51.100.7/32"])]
+    ):
+        again = Book()
+        again.poll(source(http, server), FEW, batches=batches)
+        assert (len(again.found), left(again)) == (found, rest)
+    book.poll(source(http, server), FEW)
+    assert left(book) == []
+
+
+def test_netblocks_that_share_an_address_are_asked_once_and_done_each_with_its_own_last(http: Client, server: Atlas) -> None:
+    server.seen = names(16)
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.0/30", "198.51.100.2-198.51.100.9", "198.51.100.3"))
+    assert Counter(server.asked) == Counter(f"198.51.100.{number}" for number in range(10))
+    done = [[str(one) for one in batch.scope] for batch in book.batches if batch.end]
+    assert done == [["198.51.100.0/30", "198.51.100.3/32"], ["198.51.100.2-198.51.100.9"]]
+    assert len(book.found) == 10
+
+
+def test_a_netblock_is_not_done_while_a_call_about_it_waits_to_be_made_again(http: Client, server: Atlas) -> None:
+    server.faults = [faults.status(500)]
+    book = Book()
+    book.poll(source(http, server, ADDRESS), FEW, batches=4)
+    assert book.ends == {}
+    book = Book()
+    server.faults = [faults.status(500)]
+    book.poll(source(http, server, ADDRESS), FEW)
+    assert book.ends == {str(FEW[0]): End(Outcome.COMPLETE)}
+
+
+def test_a_capped_answer_is_asked_for_in_halves_until_each_is_whole(http: Client, server: Atlas) -> None:
+    server.seen, server.cap = names(64), 10
+    book = Book()
+    book.poll(source(http, server, RANGE), blocks("198.51.100.0/26"))
+    assert book.ends == {"198.51.100.0/26": End(Outcome.COMPLETE)}
+    assert len(book.found) == 64
+    assert server.asked[:3] == [
+        "198.51.100.0-198.51.100.63",
+        "198.51.100.0-198.51.100.31",
+        "198.51.100.0-198.51.100.15",
+    ]
+    assert len(server.asked) == len(set(server.asked))
+
+
+def test_one_address_with_too_many_names_is_asked_for_in_halves_of_the_time(http: Client, server: Atlas) -> None:
+    server.seen, server.cap = names(64, "198.51.100.7"), 10
+    book = Book()
+    book.poll(source(http, server, FENCED), blocks("198.51.100.7"))
+    assert book.ends["198.51.100.7/32"] == End(Outcome.COMPLETE)
+    assert len(book.found) == 64
+    assert len(server.asked) == len(set(server.asked))
+
+
+def test_what_cannot_be_cut_smaller_is_partial_and_says_so(http: Client, server: Atlas) -> None:
+    server.seen, server.cap = names(64, "198.51.100.7"), 10
+    book = Book()
+    book.poll(source(http, server, RANGE), FEW)
+    assert book.ends[str(FEW[0])] == End(
+        Outcome.PARTIAL,
+        "198.51.100.7: it has more: it has more names than the provider gives at once, and cannot be asked about in smaller "
+        "parts (3 of 4 addresses answered in full)",
+    )
+    assert marks(book) == set()
+    assert len(book.found) == 10
+
+
+def test_pages_are_turned_to_the_last(http: Client, server: Atlas) -> None:
+    server.seen, server.cap, server.paged = names(25, "198.51.100.7"), 10, True
+    book = Book()
+    book.poll(source(http, server), FEW)
+    assert book.ends[str(FEW[0])] == End(Outcome.COMPLETE)
+    assert len(book.found) == 25
+    assert server.asked[-3:] == ["198.51.100.7", "198.51.100.7 page=10", "198.51.100.7 page=20"]
+
+
+def test_pages_that_end_before_their_rows_do_are_asked_for_in_halves(http: Client, server: Atlas) -> None:
+    server.seen, server.cap, server.paged, server.reach = names(64), 5, True, 15
+    book = Book()
+    book.poll(source(http, server, RANGE), blocks("198.51.100.0/26"))
+    assert book.ends["198.51.100.0/26"] == End(Outcome.COMPLETE)
+    assert len(book.found) == 64
+
+
+def test_a_page_that_is_lost_begins_its_answer_anew(http: Client, server: Atlas) -> None:
+    server.seen, server.cap, server.paged = names(25, "198.51.100.7"), 10, True
+    lost = iter([faults.status(410)])
+    server.judge = lambda asked: next(lost, None) if "page=20" in asked else None
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.7"))
+    assert book.ends["198.51.100.7/32"] == End(Outcome.COMPLETE)
+    assert [asked.partition(" ")[2] for asked in server.asked] == ["", "page=10", "page=20", "", "page=10", "page=20"]
+
+
+def test_an_answer_whose_pages_are_always_lost_is_begun_a_few_times(http: Client, server: Atlas) -> None:
+    server.seen, server.cap, server.paged = names(25, "198.51.100.7"), 10, True
+    server.judge = lambda asked: faults.status(410) if "page" in asked else None
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.7"))
+    assert len(server.asked) == 2 * BEGINNINGS
+    assert book.ends["198.51.100.7/32"].outcome is Outcome.PARTIAL
+    assert "the page is gone" in book.ends["198.51.100.7/32"].reason
+
+
+@pytest.mark.parametrize("pages", [["10"], ["10", "20"], ["10", "20", "30"]])
+def test_pages_that_lead_in_a_circle_come_to_an_end_and_are_not_complete(
+    http: Client, server: Atlas, pages: Sequence[str]
+) -> None:
+    following = dict(zip(["", *pages], [*pages, pages[0]], strict=True))
+
+    def circle(asked: str) -> Reply:
+        page = following[asked.partition("page=")[2]]
+        return Reply(200, {}, [f'{{"rows": [], "limited": false, "page": "{page}"}}'.encode()])
+
+    server.judge = circle
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.7"))
+    assert len(server.asked) == 1 + len(set(pages))
+    assert book.ends["198.51.100.7/32"].outcome is not Outcome.COMPLETE
+    assert "pages cannot be followed" in book.ends["198.51.100.7/32"].reason
+    assert marks(book) == set()
+
+
+# -- doubt --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proof", range(4))
+def test_nothing_in_doubt_is_complete_once_another_answer_of_the_poll_proves_the_place(
+    http: Client, server: Atlas, proof: int
+) -> None:
+    server.unknown, server.seen = 404, [Seen("k3xq.example", f"198.51.100.{proof}")]
+    book = Book()
+    book.poll(source(http, server), blocks(*(f"198.51.100.{number}" for number in range(4))))
+    assert set(book.ends.values()) == {End(Outcome.COMPLETE)}
+    assert len(marks(book)) == 4
+    assert len(server.asked) == 4
+
+
+def test_nothing_in_doubt_is_no_answer_where_nothing_proves_the_place(http: Client, server: Atlas) -> None:
+    server.unknown = 404
+    book = Book()
+    book.poll(source(http, server), FEW)
+    assert len(server.asked) == 4
+    assert book.ends[str(FEW[0])].outcome is Outcome.FAILED
+    assert book.ends[str(FEW[0])].reason == "198.51.100.4: 404: is the URL right? (0 of 4 addresses answered in full)"
+    assert marks(book) == set()
+
+
+def test_a_proof_holds_for_later_polls_of_the_same_plan(http: Client, server: Atlas) -> None:
+    server.unknown, server.seen = 404, [Seen("k3xq.example", "198.51.100.4")]
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Counted(most=1))
+    book.poll(source(http, server, now=LATER), FEW, budget=Counted(most=2), now=LATER, continuing=True)
+    assert left(book) == ["198.51.100.7/32"]
+    book.poll(source(http, server, now=LATER), FEW, now=LATER, continuing=True)
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_a_proof_does_not_hold_for_ever(http: Client, server: Atlas) -> None:
+    server.unknown, server.seen = 404, [Seen("k3xq.example", "198.51.100.4")]
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Counted(most=1))
+    late = NOW + PROOF + timedelta(seconds=1)
+    book.poll(source(http, server, now=late), FEW, now=late, continuing=True)
+    assert "is the URL right" in book.ends[str(FEW[0])].reason
+
+
+def test_what_was_in_doubt_is_asked_behind_what_was_not_asked_yet(http: Client, server: Atlas) -> None:
+    server.unknown, server.seen = 404, [Seen("k3xq.example", "198.51.100.7")]
+    book = Book()
+    for _ in range(2):
+        book.poll(source(http, server), FEW, budget=Counted(most=2), continuing=bool(server.asked))
+    # The last address proves the one before it; those of the poll before, though in doubt, were asked and wait.
+    assert server.asked == [f"198.51.100.{number}" for number in range(4, 8)]
+    book.poll(source(http, server), FEW, continuing=True)
+    assert set(book.cursors) == {str(FEW[0])}
+
+
+# -- faults -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_address_that_is_not_whole_makes_its_netblock_partial(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.100": faults.status(NOT_TRANSIENT)})
+    book = Book()
+    book.poll(source(http, server, ADDRESS), blocks("198.51.100.0/24"))
+    end = book.ends["198.51.100.0/24"]
+    assert end.outcome is Outcome.PARTIAL
+    assert end.reason.startswith("198.51.100.100: 127.0.0.1")
+    assert end.reason.endswith("(255 of 256 addresses answered in full)")
+    assert left(book) == ["198.51.100.100/32"]
+
+
+def test_a_fault_of_one_netblock_does_not_touch_another(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.4": faults.status(NOT_TRANSIENT)})
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.4", "198.51.100.5"))
+    assert book.ends["198.51.100.5/32"] == End(Outcome.COMPLETE)
+    assert book.ends["198.51.100.4/32"].outcome is Outcome.FAILED
+    assert book.ends["198.51.100.4/32"].reason.startswith("127.0.0.1")
+    assert marks(book) == {"198.51.100.5/32"}
+
+
+def test_rows_before_a_broken_end_make_a_netblock_partial(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.4": faults.cut(b'{"rows": []')})
+    book = Book()
+    book.poll(source(http, server), blocks("198.51.100.4"))
+    assert book.ends["198.51.100.4/32"].outcome is Outcome.FAILED
+
+
+def test_after_a_refusal_the_rest_is_skipped_without_a_call(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.5": faults.status(401, "who are you")})
+    book = Book()
+    book.poll(source(http, server), blocks(*(f"198.51.100.{number}" for number in range(4, 9))))
+    assert server.asked == ["198.51.100.4", "198.51.100.5"]
+    assert marks(book) == {"198.51.100.4/32"}
+    assert (book.ends["198.51.100.5/32"].outcome, book.ends["198.51.100.5/32"].stop) == (Outcome.FAILED, True)
+    skipped = End(Outcome.SKIPPED, "not asked to its end, as asking on is pointless")
+    assert [book.ends[f"198.51.100.{number}/32"] for number in (6, 7, 8)] == [skipped] * 3
+    assert [len(batch.scope) for batch in book.batches] == [1, 0, 1, 3]
+
+
+def test_netblocks_that_end_for_the_same_reason_end_in_one_batch(http: Client, server: Atlas) -> None:
+    server.judge = lambda _: faults.status(NOT_TRANSIENT)
+    book = Book()
+    book.poll(source(http, server), blocks(*(f"198.51.{number}.0/32" for number in range(20))))
+    assert len(server.asked) == 3
+    assert sorted(len(batch.scope) for batch in book.batches if batch.end) == [3, 17]
+
+
+def test_what_was_asked_in_vain_is_asked_by_the_next_poll_and_nothing_else(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.5": faults.status(NOT_TRANSIENT)})
+    book = Book()
+    book.poll(source(http, server), FEW)
+    server.judge = told({})
+    server.asked.clear()
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert server.asked == ["198.51.100.5"]
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_an_address_that_always_fails_costs_its_netblock_the_mark_but_no_news(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.5": faults.status(NOT_TRANSIENT)})
+    book = Book()
+    for number in range(4):
+        now = NOW + number * timedelta(hours=1)
+        server.seen.append(Seen(f"n{number}.example", "198.51.100.7", int((now - timedelta(minutes=1)).timestamp())))
+        book.poll(source(http, server, now=now), FEW, now=now)
+    # The second poll only tries again what failed; the third one looks at the whole netblock again, and so does the fourth.
+    assert {name for name, _ in book.found} >= {"n0.example", "n1.example", "n2.example", "n3.example"}
+    assert marks(book) == set()
+    third = server.asked[5:9]
+    since = f"since={int((NOW - timedelta(days=1)).timestamp())}"
+    assert sorted(third) == [f"198.51.100.4 {since}", "198.51.100.5", f"198.51.100.6 {since}", f"198.51.100.7 {since}"]
+    server.judge = told({})
+    book.poll(source(http, server, now=now), FEW, now=now, continuing=True)
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW + timedelta(hours=3))}
+
+
+def test_an_address_that_is_always_cut_does_not_keep_the_next_window_from_the_others(http: Client, server: Atlas) -> None:
+    server.seen, server.cap = names(64, "198.51.100.7"), 10
+    book = Book()
+    book.poll(source(http, server), FEW)
+    server.asked.clear()
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert len(server.asked) == 4
+    # Nothing is left that is worth a call before the next window.
+    server.asked.clear()
+    assert book.ends[str(FEW[0])].again_at is None
+
+
+# -- the budget ---------------------------------------------------------------------------------------------------------
+
+
+class Forecasting(Counted):
+    """Knows that a call takes an hour."""
+
+    def forecast(self, pending: int, total: int) -> datetime | None:
+        return self.until + pending * timedelta(hours=1)
+
+
+def test_what_the_budget_holds_up_is_kept_and_told_with_how_far_it_came(http: Client, server: Atlas) -> None:
+    server.seen = names(8)
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Forecasting(most=3))
+    until = Forecasting().until
+    assert book.ends[str(FEW[0])] == End(
+        Outcome.PARTIAL,
+        "the quota is spent: 3 of 4 calls made; goes on 2026-11-24T23:00:00.000Z, done about 2026-11-25T00:00:00.000Z",
+        again_at=until,
+    )
+    assert left(book) == ["198.51.100.7/32"]
+    book.poll(source(http, server), FEW, continuing=True)
+    assert server.asked == [f"198.51.100.{number}" for number in range(4, 8)]
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_a_budget_that_is_spent_before_the_first_call_leaves_a_plan_to_be_carried_on(http: Client, server: Atlas) -> None:
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Counted(most=0))
+    assert server.asked == []
+    assert book.ends[str(FEW[0])].outcome is Outcome.SKIPPED
+    assert book.ends[str(FEW[0])].again_at == Counted().until
+    book.poll(source(http, server), FEW, continuing=True)
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_a_quota_that_the_provider_calls_spent_says_when_it_goes_on(http: Client, server: Atlas) -> None:
+    server.judge = told({"198.51.100.5": faults.status(429, "", {"Retry-After": "60"})})
+    book = Book()
+    book.poll(source(http, server), [*FEW, *blocks("198.51.100.9")], budget=Forecasting())
+    again = Forecasting().until + timedelta(hours=1)
+    assert {end.again_at for end in book.ends.values()} == {again}
+    assert "429" in book.ends[str(FEW[0])].reason
+    assert book.ends[str(FEW[0])].reason.endswith(
+        "(1 of 4 addresses answered in full); goes on 2026-11-25T00:00:00.000Z, done about 2026-11-25T03:00:00.000Z"
+    )
+    # It is no fault of the address that was asked for.
+    assert {piece.failures for piece in plan.from_text(book.cursors[plan.SCOPE]).pending} == {0}
+
+
+def test_a_netblock_that_costs_too_many_calls_waits_for_the_next_poll(http: Client, server: Atlas) -> None:
+    book = Book()
+    dear = dataclasses.replace(ONE_BY_ONE, max_calls=3)
+    both = blocks("198.51.100.0/29", "198.51.100.8/31")
+    book.poll(source(http, server, dear), both)
+    assert book.ends == {
+        "198.51.100.0/29": End(Outcome.PARTIAL, "has cost its 3 calls of one poll; the next one goes on"),
+        "198.51.100.8/31": End(Outcome.COMPLETE),
+    }
+    book.poll(source(http, server, dear), both, continuing=True)
+    book.poll(source(http, server, dear), both, continuing=True)
+    assert Counter(server.asked) == Counter(f"198.51.100.{number}" for number in range(10))
+    assert set(book.cursors) == {str(one) for one in both}
+
+
+def test_a_shared_call_is_made_as_long_as_one_netblock_may_have_it(http: Client, server: Atlas) -> None:
+    book = Book()
+    dear = dataclasses.replace(ONE_BY_ONE, max_calls=4)
+    book.poll(source(http, server, dear), blocks("198.51.100.0/29", "198.51.100.6-198.51.100.7"))
+    assert server.asked == [f"198.51.100.{number}" for number in (0, 1, 2, 3, 6, 7)]
+    assert book.ends["198.51.100.6/31"] == End(Outcome.COMPLETE)
+
+
+def test_a_netblock_that_is_not_asked_about_now_keeps_its_plan(http: Client, server: Atlas) -> None:
+    here, there = blocks("198.51.100.4/30", "198.51.100.6/31")
+    book = Book()
+    book.poll(source(http, server), [here, there], budget=Counted(most=1))
+    book.poll(source(http, server), [there], watched=[here, there])
+    assert server.asked == ["198.51.100.4", "198.51.100.6", "198.51.100.7"]
+    assert book.ends == {str(there): End(Outcome.COMPLETE)}
+    assert left(book) == ["198.51.100.5/32"]
+    book.poll(source(http, server), [here], watched=[here, there], continuing=True)
+    assert book.cursors == {str(here): rfc3339(NOW), str(there): rfc3339(NOW)}
+
+
+# -- interrupted and carried on -----------------------------------------------------------------------------------------
+
+
+NETS = ["198.51.100.0/29", "198.51.100.4/30", "198.51.100.6-198.51.100.11", "198.51.100.16/31", "2001:db8::/126"]
+HOSTS = [*(f"198.51.100.{number}" for number in range(20)), *(f"2001:db8::{number}" for number in range(6))]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Netblock], list[Seen], Traits, int | None, bool]:
+    reach = draw(st.sampled_from(["address", "netblock", "range"]))
+    traits = Traits(reach, fenced=draw(st.booleans()), concurrency=draw(st.integers(1, 4)))  # type: ignore[arg-type]
+    seen = draw(
+        st.lists(st.tuples(st.integers(0, 30), st.sampled_from(HOSTS), st.integers(0, 400)), max_size=30, unique=True)
+    )
+    rows = [Seen(f"n{name}.example", host, 1_750_000_000 + days * 86_400) for name, host, days in seen]
+    return (
+        blocks(*draw(st.lists(st.sampled_from(NETS), min_size=1, max_size=4, unique=True))),
+        rows,
+        traits,
+        draw(st.none() | st.integers(3, 8)),
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> tuple[int | None, int | None, list[Reply | None]]:
+    """After how many batches it is interrupted, how many calls it may make, and the faults of its calls."""
+    fault = st.none() | st.sampled_from([faults.status(500), faults.status(NOT_TRANSIENT), faults.cut(b'{"ro')])
+    return draw(st.none() | st.integers(0, 12)), draw(st.none() | st.integers(0, 10)), draw(st.lists(fault, max_size=6))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(worlds(), st.lists(polls(), max_size=6))
+def test_a_poll_that_is_interrupted_anywhere_asks_nothing_twice_and_misses_nothing(
+    http: Client,
+    world: tuple[list[Netblock], list[Seen], Traits, int | None, bool],
+    interruptions: list[tuple[int | None, int | None, list[Reply | None]]],
+) -> None:
+    netblocks, seen, traits, cap, paged = world
+    # What cannot be cut any smaller would never be complete.
+    cap = None if not paged and not (traits.reach != "address" and traits.fenced) else cap
+    cap = cap if paged or _is_divisible(seen, cap) else None
+    with Atlas(seen, cap=cap, paged=paged) as server:
+        book, cut, continuing = Book(), 0, False
+        for batches, most, wrong in [*interruptions, *[(None, None, [])] * 3]:
+            replies = iter(wrong)
+            server.judge = lambda _, replies=replies: next(replies, None)  # type: ignore[misc]
+            before, budget = len(server.asked), Counted(most=most)
+            ended = book.poll(source(http, server, traits), netblocks, budget=budget, batches=batches, continuing=continuing)
+            settle_down()
+            assert len(server.asked) - before == budget.spent
+            # Of an interrupted poll the calls that were under way are to be made again, and the one not stored yet.
+            cut += 0 if ended else traits.concurrency + 1
+            continuing = plan.SCOPE in book.cursors
+            if marks(book) == {str(one) for one in netblocks}:
+                break
+        assert book.cursors == {str(one): rfc3339(NOW) for one in netblocks}
+        here = {(one.name, one.address) for one in seen if any(_holds(block, one.address) for block in netblocks)}
+        assert book.found == here
+        twice = sum(count - 1 for count in Counter(server.good).values())
+        assert twice <= cut
+
+
+def _is_divisible(seen: list[Seen], cap: int | None) -> bool:
+    """Whether no hour of one address has more rows than a provider gives at once."""
+    hours = Counter((one.address, one.last // 3600) for one in seen)
+    return cap is None or max(hours.values(), default=0) <= cap
+
+
+def _holds(block: Netblock, address: str) -> bool:
+    found = parse_netblock(address)
+    return found.version == block.version and block.first <= found.first <= block.last
+
+
+@pytest.mark.parametrize("batches", range(16))
+def test_with_one_call_at_a_time_none_is_made_twice_but_the_one_that_was_cut(
+    http: Client, server: Atlas, batches: int
+) -> None:
+    server.seen, server.cap, server.paged = names(40), 2, True
+    netblocks = blocks("198.51.100.0/29", "198.51.100.6/31")
+    book = Book()
+    ended = book.poll(source(http, server), netblocks, batches=batches)
+    cut = [] if ended else server.asked[-2:]
+    book.poll(source(http, server), netblocks, continuing=plan.SCOPE in book.cursors)
+    twice = [asked for asked, count in Counter(server.asked).items() if count > 1]
+    assert set(twice) <= set(cut)
+    assert len(twice) <= 2
+    assert len(book.found) == 8
+    assert set(book.cursors) == {str(one) for one in netblocks}
