@@ -7,12 +7,16 @@ answer is begun anew, so many times and no more. It is whole when as many rows c
 
 That proves what counting can prove. A row that moves without changing the number, from a page not yet read to one that was,
 is missed by this answer; it is in the next one.
+
+Where each page names the next one, a server may name one that was read, and so on for ever. `Trail` sees such a circle.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Self
 
 from feedsvc.model import End
 from feedsvc.sources.endings import COMPLETE, broken
@@ -21,6 +25,7 @@ BEGINNINGS = 3
 """How often an answer is begun before it counts as one that cannot be read whole."""
 
 _MOST = 10**15  # rows of an answer; more is no number of rows
+_TRAIL = re.compile(r"([1-9][0-9]{0,8})\.([0-9a-f]{12}|)")
 _TEXT = re.compile(r"([1-9][0-9]{0,8})-([0-9]{1,15})-([0-9]{1,15})?-([1-9])-([01])")
 
 
@@ -55,6 +60,38 @@ def place(text: str) -> Place:
         return Place()
     number, rows, told, beginning, lacking = read.groups()
     return Place(int(number), int(rows), None if told is None else int(told), int(beginning), lacking == "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The way to a page that the page before it named, of which one place is remembered (Brent, BIT 20, 1980).
+
+    A circle is seen before three times as many pages were read as there are until it is closed.
+
+    Attributes:
+        number: of the page, from 1.
+        mark: what stands for the name of the page whose number was a power of two last; "" before there was one.
+    """
+
+    number: int = 1
+    mark: str = ""
+
+    def __str__(self) -> str:
+        """As a part of a `Reply.page`: `3.5d41402abc4b`; it has no blank, no slash and no hyphen."""
+        return f"{self.number}.{self.mark}"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The trail that a text stands for; that of the first page for one that stands for none."""
+        read = _TRAIL.fullmatch(text)
+        return cls() if read is None else cls(int(read[1]), read[2])
+
+    def onward(self, name: str) -> Self | None:
+        """The trail to the page that this one names; None when that one was read."""
+        mark, number = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12], self.number + 1
+        if mark == self.mark:
+            return None
+        return type(self)(number, mark if number & (number - 1) == 0 else self.mark)
 
 
 def number_of_rows(value: object) -> int | None:

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import quote
 
@@ -46,6 +46,7 @@ from feedsvc.sources import access, dribble
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
 from feedsvc.sources.endings import COMPLETE, broken
+from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://www.circl.lu/pdns"
@@ -55,7 +56,7 @@ MOST_PAGES_OF_ALIASES = 20
 
 _HEADERS = {"Accept": "application/x-ndjson, application/json;q=0.9, */*;q=0.1", **dribble.QUIET}
 _CURSOR = re.compile(r"[1-9][0-9]{0,39}")  # pypdns reads it as a number above 0
-_PAGE = re.compile(r"([1-9][0-9]{0,39})-([1-9][0-9]{0,8})-([01])")
+_PAGE = re.compile(r"([1-9][0-9]{0,39})-([0-9a-f.]+)-([01])")
 _LOST = frozenset({400, 410})
 
 
@@ -107,21 +108,21 @@ class _Page:
 
     Attributes:
         cursor: where it begins; "" for the first one.
-        number: of it, from 1.
+        trail: the way to it.
         lacking: whether a page before said that rows are missing from the answer.
     """
 
     cursor: str = ""
-    number: int = 1
+    trail: Trail = field(default_factory=Trail)
     lacking: bool = False
 
     def __str__(self) -> str:
-        return f"{self.cursor}-{self.number}-{int(self.lacking)}"
+        return f"{self.cursor}-{self.trail}-{int(self.lacking)}"
 
 
 def _page(text: str) -> _Page:
     read = _PAGE.fullmatch(text)
-    return _Page(read[1], int(read[2]), read[3] == "1") if read else _Page()
+    return _Page(read[1], Trail.of(read[2]), read[3] == "1") if read else _Page()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,9 @@ class _Circl(Provider):
         rows = Aliases(front, self.now(), answer.shown, self.traits.tlp)
         yield from rows.read(answer.lines())
         reply = _reply(answer, rows, here)
-        if reply.page and here.number >= MOST_PAGES_OF_ALIASES:
-            return Reply(End(Outcome.PARTIAL, f"the name has more records than {here.number} pages hold"), limited=True)
+        if reply.page and here.trail.number >= MOST_PAGES_OF_ALIASES:
+            reason = f"the name has more records than {MOST_PAGES_OF_ALIASES} pages hold"
+            return Reply(End(Outcome.PARTIAL, reason), limited=True)
         return reply
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
@@ -180,10 +182,13 @@ def _reply(answer: Answer, rows: Rows, here: _Page) -> Reply:
     lacking = here.lacking or said != ""
     cursor = dribble.cursor(answer)
     if cursor is not None:
-        if cursor == here.cursor or not _CURSOR.fullmatch(cursor):
-            why = f"{dribble.CURSOR}: {answer.shown(cursor)}"
+        onward = here.trail.onward(cursor) if _CURSOR.fullmatch(cursor) else None
+        if onward is None:
+            why = f"{dribble.CURSOR}: {answer.shown(cursor)}" + (
+                ", where pages were read" if _CURSOR.fullmatch(cursor) else ""
+            )
             return Reply(broken(f"there is a next page that cannot be asked for ({why})", rows.understood, trouble=False))
-        return Reply(COMPLETE, page=str(_Page(cursor, here.number + 1, lacking)))
+        return Reply(COMPLETE, page=str(_Page(cursor, onward, lacking)))
     if not lacking:
         return Reply(COMPLETE)
     why = f"{dribble.ERRORS}: {said}" if said else f"as the {dribble.ERRORS} of an earlier page said"

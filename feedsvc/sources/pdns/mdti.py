@@ -48,6 +48,7 @@ from feedsvc.sources import access, bodies, oauth, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
 from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://graph.microsoft.com"
@@ -58,7 +59,7 @@ LIST = "a list of records of Graph"
 NOT_A_RECORD = f"not {FORM}"
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}")  # a GUID, or a domain of the tenant
-_PAGE = re.compile(r"([0-9]{1,10}) (/[!-~]{1,4095})")  # when it was named, in seconds, and its path and query
+_PAGE = re.compile(r"([0-9]{1,10}) ([0-9a-f.]+) (/[!-~]{1,4095})")  # when it was named, the way to it, its path and query
 _FRESH = timedelta(minutes=10)  # a page that was named longer ago may be forgotten, as its place in the list is kept for us
 _NO_LINK = frozenset({b"", b"null"})
 _LOST = frozenset({400, 404, 410})
@@ -182,7 +183,7 @@ class _Mdti(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(page, rows.end(FORM), self.request(question))
+        return self._reply(page, rows.end(FORM), self.request(question), question.page)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         if question.page and err.status in _LOST:
@@ -209,7 +210,7 @@ class _Mdti(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(page, rows.end(FORM), self.front_request(front))
+        return self._reply(page, rows.end(FORM), self.front_request(front), front.page)
 
     def _request(self, host: str, page: str) -> Request:
         first = Request(
@@ -221,23 +222,25 @@ class _Mdti(Provider):
             max_bytes=self.options.max_bytes,
         )
         named = _PAGE.fullmatch(page)
-        return replace(first, url=self._at(named[2]), params={}) if named else first
+        return replace(first, url=self._at(named[3]), params={}) if named else first
 
     def _at(self, place: str) -> str:
         scheme, host = urlsplit(self.base)[:2]
         return f"{scheme}://{host}{place}"
 
-    def _reply(self, page: _Page, end: End, asked: Request) -> Reply:
+    def _reply(self, page: _Page, end: End, asked: Request, here: str) -> Reply:
         """The end of a page, and where the next one is."""
         if end != COMPLETE:
             return Reply(end)
         if bytes(page.next_link) in _NO_LINK:
             return Reply(COMPLETE)
         place = _on_same_host(asked.url, bodies.one(page.next_link, str))
-        following = f"{int(self.now().timestamp())} {place}"
+        named = _PAGE.fullmatch(here)
+        onward = (Trail.of(named[2]) if named else Trail()).onward(place or "")
+        following = f"{int(self.now().timestamp())} {onward or Trail()} {place}"
         if place is None or not _PAGE.fullmatch(following):
             return Reply(End(Outcome.PARTIAL, "names a next page that is on another host, or none at all"))
-        if self._at(place) == asked.url:
+        if onward is None or self._at(place) == asked.url:
             return Reply(End(Outcome.PARTIAL, "names the same page as the next one again and again"))
         return Reply(COMPLETE, page=following)
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -46,6 +46,7 @@ from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access, bodies
 from feedsvc.sources.cof import Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Provider, Question, Reply, Traits
 
 SERVER = "https://www.virustotal.com"
@@ -60,7 +61,7 @@ FORM = "a list of resolutions"
 NOT_A_ROW = "not a resolution"
 
 _LONGEST = 4096  # characters of a cursor; those seen have a few hundred
-_TEXT = re.compile(r"([0-9]{1,10})/([0-9]{1,12})/(.+)", re.DOTALL)
+_TEXT = re.compile(r"([0-9]{1,10})/([0-9]{1,12})/([0-9a-f.]+)/(.+)", re.DOTALL)
 _CURSOR = re.compile(r"[?&]cursor=([^&#]*)")
 
 
@@ -125,20 +126,22 @@ class _Page:
         cursor: what asks for it; "" asks for the first one.
         rows: how many came on the pages before it.
         given: when the cursor was given; seconds since 1970.
+        trail: the way to it.
     """
 
     cursor: str = ""
     rows: int = 0
     given: int = 0
+    trail: Trail = field(default_factory=Trail)
 
     def __str__(self) -> str:
-        return f"{self.given}/{self.rows}/{self.cursor}"
+        return f"{self.given}/{self.rows}/{self.trail}/{self.cursor}"
 
 
 def _page(text: str) -> _Page:
     """The page that a text stands for; the first one for a text that stands for none."""
     read = _TEXT.fullmatch(text)
-    return _Page() if read is None else _Page(read[3], int(read[2]), int(read[1]))
+    return _Page() if read is None else _Page(read[4], int(read[2]), int(read[1]), Trail.of(read[3]))
 
 
 class _Attributes(msgspec.Struct):
@@ -216,9 +219,10 @@ class _VirusTotal(Provider):
             return Reply(broken("there is a next page, but no cursor to ask for it with", came))
         if cursor == "":
             return _last(body.meta or _Meta(), asked, given)
-        if cursor == asked.cursor:
-            return Reply(broken("the next page has the cursor of this one", came))
-        return Reply(COMPLETE, page=str(_Page(cursor, came, int(self.now().timestamp()))))
+        onward = asked.trail.onward(cursor)
+        if onward is None:
+            return Reply(broken("the next page has the cursor of one that was read", came, trouble=False))
+        return Reply(COMPLETE, page=str(_Page(cursor, came, int(self.now().timestamp()), onward)))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         asked = _page(question.page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 
 import httpx
 from hypothesis import strategies as st
@@ -25,10 +25,10 @@ JSONS = st.recursive(
 """Anything that `json.dumps` writes; not all of it is JSON."""
 
 
-def answer(body: bytes, most: int = MEBIBYTE) -> Answer:
+def answer(body: bytes, most: int = MEBIBYTE, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer that was accepted, with this body of so many bytes at most."""
     bounds = Bounds("pdns.example", Due(60), 60, most, MEBIBYTE, (KEY,))
-    return Answer(httpx.Response(200, stream=_Pieces(body)), bounds)
+    return Answer(httpx.Response(200, headers=headers, stream=_Pieces(body)), bounds)
 
 
 class _Pieces(httpx.SyncByteStream):

@@ -272,8 +272,8 @@ def forgotten(code: int, question: Question, server: Server) -> tuple[bool, Outc
 @pytest.mark.parametrize("code", [400, 404, 410])
 def test_a_page_that_was_forgotten_begins_the_answer_anew(server: Server, code: int) -> None:
     now = int(NOW.timestamp())
-    assert forgotten(code, Question(ONE, page=f"{now - 3600} {PATH}?$skiptoken=x"), server) == (True, Outcome.PARTIAL)
-    assert forgotten(code, Question(ONE, page=f"{now - 60} {PATH}?$skiptoken=x"), server) == (False, Outcome.PARTIAL)
+    assert forgotten(code, Question(ONE, page=f"{now - 3600} 2. {PATH}?$skiptoken=x"), server) == (True, Outcome.PARTIAL)
+    assert forgotten(code, Question(ONE, page=f"{now - 60} 2. {PATH}?$skiptoken=x"), server) == (False, Outcome.PARTIAL)
 
 
 def test_a_page_forgotten_over_night_costs_no_name(http: Client, server: Server) -> None:
@@ -288,7 +288,7 @@ def test_a_page_forgotten_over_night_costs_no_name(http: Client, server: Server)
     assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 25)
 
 
-@pytest.mark.parametrize("page", ["x", "7", "https://pdns.example/x", "7 x", f"7 {PATH} y", "77777777777 /x"])
+@pytest.mark.parametrize("page", ["x", "7", "https://pdns.example/x", "7 x", f"7 2. {PATH} y", "7 /x", "77777777777 2. /x"])
 def test_a_place_that_is_none_is_the_beginning(server: Server, page: str) -> None:
     ready = provider(server)
     assert ready.request(Question(ONE, page=page)) == ready.request(Question(ONE))

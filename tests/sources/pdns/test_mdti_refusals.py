@@ -178,7 +178,7 @@ BODIES = JSONS | st.fixed_dictionaries(
 )
 
 
-@given(BODIES, st.sampled_from(["", f"1795500000 {PATH}?$skip=1", "not a page", "7 //elsewhere.example/x"]))
+@given(BODIES, st.sampled_from(["", f"1795500000 2. {PATH}?$skip=1", "not a page", "7 2. //elsewhere.example/x"]))
 def test_whatever_comes_is_read_or_is_an_error_of_the_source(said: object, page: str) -> None:
     asking = built("mdti", "", {"username": "a", "password": "b"}, {"tenant": "contoso.example"})
     assert isinstance(asking, Fronting)

@@ -138,7 +138,7 @@ def test_cursors_that_are_refused_as_soon_as_they_are_given_are_not_asked_for_wi
 def test_a_cursor_counts_as_forgotten_an_hour_after_it_was_given(status: int, minutes: int, stale: bool) -> None:
     given = int((NOW - timedelta(minutes=minutes)).timestamp())
     body = b"".join(error(status, "NotFoundError", "no such cursor").body)  # type: ignore[arg-type]
-    reply = built().refused(HttpError("no", status=status, body=body), Question(ONE, page=f"{given}/80/c"))
+    reply = built().refused(HttpError("no", status=status, body=body), Question(ONE, page=f"{given}/80/3.5d41402abc4b/c"))
     assert reply is not None
     assert (reply.end.outcome, reply.stale, reply.end.stop) == (Outcome.PARTIAL, stale, False)
 
@@ -219,7 +219,7 @@ def test_a_cursor_that_leads_to_itself_is_not_followed(http: Client, server: Ser
     server.fault = full_page(meta={"cursor": "MTo0MA=="})
     heard = poll(http, server)
     assert heard.end.outcome is Outcome.PARTIAL
-    assert "the cursor of this one" in heard.end.reason
+    assert "the cursor of one that was read" in heard.end.reason
     assert len(server.calls) == 2
 
 

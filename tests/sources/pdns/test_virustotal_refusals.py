@@ -109,7 +109,7 @@ def test_a_wrong_path_is_a_failure_and_not_an_empty_netblock(http: Client, serve
 
 def test_the_key_is_in_no_request_that_is_shown_and_is_sent_in_its_header(http: Client, server: Server) -> None:
     provider = built(server.url)
-    for question in (Question(ONE), Question(ONE, page="1/40/MTo0MA==")):
+    for question in (Question(ONE), Question(ONE, page="1/40/2.5d41402abc4b/MTo0MA==")):
         request = provider.request(question)
         assert KEY not in f"{request} {request!r} {provider!r}"
     assert str(provider.request(Question(ONE))) == f"GET {server.url}/api/v3/ip_addresses/{ADDRESS}/resolutions?limit=40"
@@ -117,7 +117,7 @@ def test_the_key_is_in_no_request_that_is_shown_and_is_sent_in_its_header(http: 
     assert server.calls[0].headers["x-apikey"] == KEY
 
 
-@pytest.mark.parametrize("page", ["", "MTo0MA==", "x/1/c", "1/1/", "99999999999/1/c"])
+@pytest.mark.parametrize("page", ["", "MTo0MA==", "x/1/2./c", "1/1/2./", "1/1/c", "99999999999/1/2./c"])
 def test_a_page_that_is_none_of_ours_is_the_first_one(page: str) -> None:
     assert "cursor" not in built().request(Question(ONE, page=page)).params
 
