@@ -17,27 +17,34 @@ and keeps these promises:
 - Names are canonical (`names.parse_name`, or `names.encode_labels` for wire labels), addresses are `names.Address`, and an
   address is taken from the answers to A and AAAA questions alone: never out of TXT, PTR or a name that looks like one.
 - `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else.
-- `recognises` says yes only when the first bytes leave no doubt: a file that two formats claim is read by none.
+- `recognises` says yes only when the first bytes leave no doubt: a file that two formats claim is read by none. A format
+  without magic number judges by the majority of the first lines (`feedsvc.sources.heads`); it is also asked about single
+  lines, when the file as a whole is claimed by nobody, and by formats that wrap lines of others.
 
 Compression, rotation, line ends and byte order marks are no matter of a format: `feedsvc.sources.logfile` and
-`feedsvc.sources.following` see to them.
+`feedsvc.sources.following` see to them. Nor are JSON arrays: `feedsvc.sources.jsonstream` hands their elements to a format
+as if they were lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.errors import PluginError, SourceError
+from feedsvc.sources import heads
 from feedsvc.sources.port import LogFormat
 
 AUTO = "auto"
 
+IN_STREAM = "[]"
+"""Behind a format's name: its records are not one a line but stand in a JSON array, or another JSON stream."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamedFormat:
-    """A log format and the name it is configured by."""
+    """A log format and the name it is known by: the plug-in's, with `[]` behind it for a JSON stream of its records."""
 
     name: str
     format: LogFormat
@@ -50,15 +57,25 @@ class Formats:
         name: a plug-in's name, or `auto`.
         settings: the plug-in's own keys; `auto` takes none, for nobody could say whose they are.
         zone: the zone of local times.
+        without: plug-ins that `auto` does not think of.
 
     Raises:
         PluginError: there is no such plug-in, or it broke while it was loaded.
         OptionFaults: a setting is unknown or of the wrong kind.
     """
 
-    def __init__(self, name: str = AUTO, settings: Mapping[str, object] | None = None, zone: tzinfo = UTC) -> None:
+    def __init__(
+        self,
+        name: str = AUTO,
+        settings: Mapping[str, object] | None = None,
+        zone: tzinfo = UTC,
+        *,
+        without: Collection[str] = (),
+    ) -> None:
         self._zone = zone
+        self._without = frozenset(without)
         self._loaded: dict[str, LogFormat] = {}
+        self._candidates: tuple[list[NamedFormat], list[str]] | None = None
         self._fixed = None if name == AUTO else name
         if self._fixed is None and settings:
             from feedsvc.plugins import OptionFaults  # noqa: PLC0415 - as in _build
@@ -69,10 +86,15 @@ class Formats:
 
     def by_name(self, name: str) -> NamedFormat:
         """The format that a file was read by before; the configured one, when one is configured."""
-        name = self._fixed or name
+        in_stream = name.endswith(IN_STREAM)
+        name = self._fixed or name.removesuffix(IN_STREAM)
         if name not in self._loaded:
             self._loaded[name] = _build(name, {}, self._zone)
-        return NamedFormat(name, self._loaded[name])
+        if not in_stream:
+            return NamedFormat(name, self._loaded[name])
+        from feedsvc.sources.jsonstream import JsonStream  # noqa: PLC0415 - as in _build
+
+        return NamedFormat(name + IN_STREAM, JsonStream(self._loaded[name]))
 
     def by_head(self, head: bytes) -> NamedFormat:
         """The format of a file that begins with these bytes (uncompressed).
@@ -80,10 +102,17 @@ class Formats:
         Raises:
             SourceError: no format knows it, or more than one does; the message lists what can be asked for.
         """
+        from feedsvc.sources import jsonstream  # noqa: PLC0415 - as in _build
+
+        in_stream = jsonstream.is_stream(head)
         if self._fixed is not None:
-            return self.by_name(self._fixed)
+            return self.by_name(self._fixed + IN_STREAM * in_stream)
+        found = self._recognised(jsonstream.as_lines(head) if in_stream else head)
+        return self.by_name(found.name + IN_STREAM) if in_stream else found
+
+    def _recognised(self, head: bytes) -> NamedFormat:
         candidates, broken = self._all()
-        fitting = [found for found in candidates if found.format.recognises(head)]
+        fitting = [found for found in candidates if found.format.recognises(head)] or _by_majority(head, candidates)
         if len(fitting) == 1:
             return fitting[0]
         claims = " and ".join(found.name for found in fitting)
@@ -93,15 +122,30 @@ class Formats:
 
     def _all(self) -> tuple[list[NamedFormat], list[str]]:
         """Every format, and a remark on each that cannot be loaded: one broken package must not stop the others."""
+        if self._candidates is None:
+            self._candidates = self._load_all()
+        return self._candidates
+
+    def _load_all(self) -> tuple[list[NamedFormat], list[str]]:
         from feedsvc import plugins  # noqa: PLC0415 - as in _build
 
         candidates, broken = [], []
         for name in plugins.names("logs"):
+            if name in self._without:
+                continue
             try:
                 candidates.append(self.by_name(name))
             except PluginError as err:
                 broken.append(f"; {err}")
         return candidates, broken
+
+
+def _by_majority(head: bytes, candidates: list[NamedFormat]) -> list[NamedFormat]:
+    """The formats to which half of the first lines, or more, belong when each line is looked at for itself."""
+    lines = heads.first_lines(head)
+    if len(lines) < 2:
+        return []
+    return [found for found in candidates if 2 * sum(found.format.recognises(line + b"\n") for line in lines) >= len(lines)]
 
 
 def _build(name: str, settings: Mapping[str, object], zone: tzinfo) -> LogFormat:

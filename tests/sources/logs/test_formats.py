@@ -109,7 +109,9 @@ def test_settings_need_a_named_format_and_are_checked() -> None:
 
 def test_a_head_that_two_formats_claim_is_read_by_none(tmp_path: Path) -> None:
     said = recognise_beside(tmp_path, header(), rival=RIVAL)
-    assert said == "rival and zeek all fit its first bytes; say which it is: rival, zeek"
+    claims, _, known = said.partition("; say which it is: ")
+    assert claims == "rival and zeek all fit its first bytes"
+    assert {"rival", "zeek"} <= set(known.split(", "))
 
 
 def test_a_broken_package_does_not_stop_the_others_and_is_told_when_none_fits(tmp_path: Path) -> None:
@@ -118,6 +120,6 @@ def test_a_broken_package_does_not_stop_the_others_and_is_told_when_none_fits(tm
 
 def test_what_is_wrong_with_a_package_is_told_when_no_format_fits(tmp_path: Path) -> None:
     said = recognise_beside(tmp_path, b"hello\n", broken=BROKEN, needy=NEEDY)
-    assert said.startswith("no format fits its first bytes; say which it is: zeek; ")
+    assert said.startswith("no format fits its first bytes; say which it is: ")
     assert "a_package_that_is_not_there" in said
     assert "'needy' has a setting without a default" in said

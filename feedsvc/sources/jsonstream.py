@@ -1,0 +1,196 @@
+"""JSON logs whose records are not one a line: arrays, objects laid out over lines, objects without line ends between them.
+
+`jq -s` and `gcloud logging read --format=json` write arrays, `jq` lays objects out over lines, Amazon Data Firehose sets one
+behind the other. Such a log is cut into its elements, and each is handed to the format of the records as if it were a line.
+Offsets are those of the elements; reading goes on behind any of them. Nothing is decoded here, and nothing held but the
+element at hand.
+
+Of a stream that is broken the rest is still read: what is no element is handed on as it is, for the format to refuse; an
+element without an end gives way to the last one that may begin within it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
+from feedsvc.sources import heads
+from feedsvc.sources.logfile import MAX_LINE, SAMPLE
+from feedsvc.sources.port import Line, LogFormat, LogParser, Parsed, Waiting
+
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\[[\s\[]*+\{")
+_GAP = re.compile(rb"[\s,\[\]\xef\xbb\xbf]*+")  # what may stand between elements, and between arrays
+_RUBBISH = re.compile(rb"[^{\n]++")
+_FLAT = rb'[^"{}\[\]]++'
+_STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
+_STEP = re.compile(rb"(?:%b|%b)*+[{}\[\]]" % (_FLAT, _STRING), re.DOTALL)
+# JSON knows no line end within a string: where there is one, a quote is missing.
+_BROKEN = re.compile(rb'(?:%b|%b)*+"(?:[^"\\\n]++|\\.)*+\n' % (_FLAT, _STRING), re.DOTALL)
+_BORDER = re.compile(rb"\}\s*+,?\s*+(?=\{)")
+_OPENING = b"{["
+
+
+def _nested(depth: int) -> bytes:
+    """A pattern for an object or a list with so many levels in it: most elements are one step of it."""
+    inside = rb"|" + _nested(depth - 1) if depth else b""
+    return rb"[{\[](?:%b|%b%b)*+[}\]]" % (_FLAT, _STRING, inside)
+
+
+_WHOLE = re.compile(_nested(6), re.DOTALL)
+_LAID_OUT = re.compile(rb"\s*+\{[ \t]*+\r?\n")
+
+
+class JsonStream:
+    """A format whose records stand in a JSON stream instead of one a line.
+
+    Args:
+        form: the format of the records; its own way to cut a log is not used.
+    """
+
+    def __init__(self, form: LogFormat) -> None:
+        self._form = form
+
+    def parser(self, state: str = "") -> LogParser:
+        """See `LogFormat`; the state is that of the records' parser."""
+        return _ElementParser(self._form.parser(state))
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file begins with a stream of such records."""
+        return is_stream(head) and self._form.recognises(as_lines(head))
+
+    def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
+        """See `Framed`; an element is a frame."""
+        return elements(blocks, start)
+
+
+class _ElementParser:
+    """Shows the parser of lines each element as a line."""
+
+    def __init__(self, parser: LogParser) -> None:
+        self._parser = parser
+
+    def parse(self, line: bytes, offset: int) -> Parsed:
+        return self._parser.parse(_on_one_line(line), offset)
+
+    def state(self) -> str:
+        return self._parser.state()
+
+    def finish(self) -> Parsed:
+        return self._parser.finish() if isinstance(self._parser, Waiting) else None
+
+
+def is_stream(head: bytes) -> bool:
+    """Whether a log begins with `[` and then `{`, or with an object that is not one line."""
+    if _ARRAY.match(head) or _LAID_OUT.match(head):
+        return True
+    first = _WHOLE.match(head)
+    return first is not None and head[first.end() :].lstrip(b" \t").startswith(b"{")
+
+
+def as_lines(head: bytes) -> bytes:
+    """The first whole elements of a stream as lines, for formats to recognise."""
+    whole = (text for _, text, following in elements(iter([head])) if following is not None)
+    return b"".join(_on_one_line(text) + b"\n" for text in islice(whole, heads.LINES))
+
+
+def _on_one_line(element: bytes) -> bytes:
+    """An element as most programs write a record: without the spaces and line ends that lay it out to be read."""
+    if b"\n" not in element:
+        return element
+    try:
+        return msgspec.json.format(element, indent=-1)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return element.replace(b"\n", b" ")  # left to the format to refuse, or to read in its own way
+
+
+# -- cutting -----------------------------------------------------------------------------------------------------------
+
+
+def elements(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
+    """The elements of the arrays, or of the objects that follow each other, in blocks that begin at the offset `start`.
+
+    One that is not whole at the end comes last and torn; one longer than `MAX_LINE` is given as its first bytes.
+    """
+    cutter = _Cutter(start)
+    for block in blocks:
+        yield from cutter.take(block)
+    yield from cutter.rest()
+
+
+class _Cutter:
+    """Holds the element that is not whole yet, and how far into it the brackets are counted."""
+
+    def __init__(self, start: int) -> None:
+        self._offset = start
+        self._text = b""
+        self._at = 0
+        self._depth = 0
+
+    def take(self, block: bytes) -> Iterator[Line]:
+        """What is whole by now."""
+        self._text += block
+        begin = 0
+        while (begin := self._skip_gap(begin)) < len(self._text):
+            end = self._end_of(begin)
+            if end < 0 and len(self._text) - begin > MAX_LINE:
+                end = self._give_up(begin)
+                yield self._frame(begin, min(begin + SAMPLE, end), end)
+            elif end < 0:
+                break
+            else:
+                yield self._frame(begin, end, end)
+            begin, self._depth = end, 0
+        self._text = self._text[begin:]
+        self._offset += begin
+        self._at -= begin
+
+    def rest(self) -> Iterator[Line]:
+        """The element that is torn."""
+        if self._text:
+            yield self._offset, self._text, None
+
+    def _skip_gap(self, begin: int) -> int:
+        """Where the next element begins; where the one at hand does, if its brackets are being counted."""
+        if self._depth:
+            return begin
+        self._at = _end(_GAP, self._text, begin)
+        return self._at
+
+    def _end_of(self, begin: int) -> int:
+        """Where the element ends that begins here; -1 when it is not whole."""
+        if not self._depth:
+            if self._text[begin] not in _OPENING:
+                return self._end_of_rubbish(begin)
+            whole = _end(_WHOLE, self._text, begin)
+            if whole >= 0:
+                return whole
+        return self._count_brackets()
+
+    def _end_of_rubbish(self, begin: int) -> int:
+        end = _end(_RUBBISH, self._text, begin)
+        return end if end < len(self._text) else -1
+
+    def _count_brackets(self) -> int:
+        while (end := _end(_STEP, self._text, self._at)) >= 0:
+            self._at = end
+            self._depth += 1 if self._text[end - 1] in _OPENING else -1
+            if not self._depth:
+                return end
+        return _end(_BROKEN, self._text, self._at)
+
+    def _give_up(self, begin: int) -> int:
+        """Where to go on behind an element that is too long, most likely for want of a bracket or a quote."""
+        borders = [border.end() for border in _BORDER.finditer(self._text, begin)]
+        return borders[-1] if borders else len(self._text)
+
+    def _frame(self, begin: int, end: int, following: int) -> Line:
+        return self._offset + begin, self._text[begin:end], self._offset + following
+
+
+def _end(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:
+    """Where a pattern ends that begins here; -1 when it does not."""
+    found = pattern.match(text, at)
+    return -1 if found is None else found.end()
