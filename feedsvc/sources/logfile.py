@@ -1,28 +1,26 @@
 """Log files as lines, whatever their compression, in constant memory.
 
-A log is opened by what it is, never by what it is called: plain, gzip (one member or many), bzip2 or xz. Lines come with
-their offsets in the uncompressed stream. A line is bounded: one that is longer is told, not loaded. Of a damaged file all
-that can be read is given before the damage is raised.
+A log is opened by what it is, never by what it is called: plain, gzip (one member or many), zstd, bzip2 or xz. Lines come
+with their offsets in the uncompressed stream. A line is bounded: one that is longer is told, not loaded. Of a damaged file
+all that can be read is given before the damage is raised.
 
-Nothing here knows formats, cursors or what lines mean. zstd is recognised and refused: Python 3.11 has none of its own.
+Nothing here knows formats, cursors or what lines mean.
 """
 
 from __future__ import annotations
 
-import bz2
 import glob
 import io
-import lzma
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import IO, Literal, Protocol, Self
+from typing import IO, Self
 
 from feedsvc.errors import SourceError
+from feedsvc.sources import compression
 from feedsvc.sources.port import BadLine, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
 
-BLOCK = 256 * 1024
+BLOCK = compression.BLOCK
 """Bytes read, and bytes decompressed, at a time: enough to make system calls cheap, and they stay in the cache."""
 
 MAX_LINE = 1024 * 1024
@@ -34,16 +32,7 @@ HEAD = 64 * 1024
 SAMPLE = 200
 """Bytes kept of a line that is too long."""
 
-Compression = Literal["", "gzip", "bzip2", "xz", "zstd"]
-
-_MAGIC: tuple[tuple[bytes, Compression], ...] = (
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-)
 _BOM = b"\xef\xbb\xbf"
-_XZ_MEMORY = 256 * 1024 * 1024  # `xz -9` needs 65 MiB; a header may demand 4 GiB
 
 
 class LogDamaged(SourceError):
@@ -62,7 +51,7 @@ class LogFile:
         consumed: bytes of the file itself, compressed as it is, that the latest pass has taken.
 
     Raises:
-        SourceError: it cannot be read, or is compressed in a way that we do not know.
+        SourceError: it cannot be read, or is compressed in a way that is not.
     """
 
     def __init__(self, raw: IO[bytes], name: str) -> None:
@@ -71,9 +60,10 @@ class LogFile:
         self.name = name
         self.consumed = 0
         self._first = self._read_first()
-        self.compression = next((kind for magic, kind in _MAGIC if self._first.startswith(magic)), "")
-        if self.compression == "zstd":
-            raise SourceError(f"{name}: zstd is not read yet; decompress it first (zstd -d)", permanent=True)
+        try:
+            self.compression = compression.kind_of(self._first)
+        except SourceError as err:
+            raise SourceError(f"{name}: {err}", permanent=True) from err
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -115,7 +105,7 @@ class LogFile:
         """
         if not self.compression:
             return self._raw_blocks(start)
-        return _from_offset(self._expanded(), start)
+        return compression.from_offset(self._expanded(), start)
 
     def slice(self, start: int, size: int) -> bytes:
         """Uncompressed bytes from an offset on: `size` of them, or as many as there are."""
@@ -163,10 +153,10 @@ class LogFile:
     def _expanded(self) -> Iterator[bytes]:
         given = 0
         try:
-            for block in _expand(self._raw_blocks(), _STREAMS[self.compression]):
+            for block in compression.text_of(self.compression, self._raw_blocks, again=self._file is not None):
                 given += len(block)
                 yield block
-        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as err:
+        except compression.DAMAGES as err:
             raise LogDamaged(f"{self.name}: damaged after {given} bytes of text ({err})", permanent=True) from err
 
 
@@ -180,107 +170,6 @@ def expand(pattern: str) -> list[str]:
 def reason(err: OSError) -> str:
     """What the system says of a failure, in our manner."""
     return (err.strerror or str(err)).lower()
-
-
-# -- decompression -----------------------------------------------------------------------------------------------------
-
-
-class _Stream(Protocol):
-    """One compressed stream, as bz2 and lzma have it."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-class _GzipMember:
-    """A gzip member in the manner of bz2 and lzma, that gives all it can before it fails.
-
-    zlib throws away what it made of a block in which it finds a fault. So each block is tried on a copy of the stream's
-    state, and one with a fault is gone through byte by byte up to it.
-    """
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=31)
-        self._left = b""
-        self._fault: zlib.error | None = None
-
-    @property
-    def eof(self) -> bool:
-        return self._member.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._left and self._fault is None
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._member.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        if self._fault is not None:
-            raise self._fault
-        data = self._left + data
-        before = self._member.copy()
-        try:
-            text = self._member.decompress(data, max_length)
-        except zlib.error as err:
-            self._fault = err
-            return b"".join(_up_to_fault(before, data))
-        self._left = self._member.unconsumed_tail
-        return text
-
-
-def _up_to_fault(member: zlib._Decompress, data: bytes) -> Iterator[bytes]:
-    try:
-        for at in range(len(data)):
-            yield member.decompress(data[at : at + 1])
-    except zlib.error:
-        return
-
-
-def _bzip2_stream() -> _Stream:
-    return bz2.BZ2Decompressor()
-
-
-def _xz_stream() -> _Stream:
-    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
-
-
-_STREAMS: dict[str, Callable[[], _Stream]] = {"gzip": _GzipMember, "bzip2": _bzip2_stream, "xz": _xz_stream}
-
-
-def _expand(blocks: Iterator[bytes], begin: Callable[[], _Stream]) -> Iterator[bytes]:
-    """All streams of a file, one after the other, in pieces of at most `BLOCK` bytes, however far they expand."""
-    stream: _Stream | None = None
-    for block in blocks:
-        data = block
-        while data:
-            if stream is None:
-                data = data.lstrip(b"\0")  # zeros may pad the space between streams
-                if not data:
-                    break
-                stream = begin()
-            yield stream.decompress(data, BLOCK)
-            while not (stream.eof or stream.needs_input):
-                yield stream.decompress(b"", BLOCK)
-            data = stream.unused_data if stream.eof else b""
-            stream = None if stream.eof else stream
-    if stream is not None:
-        while text := stream.decompress(b"", BLOCK):
-            yield text
-        raise EOFError("cut short")
-
-
-def _from_offset(blocks: Iterator[bytes], start: int) -> Iterator[bytes]:
-    for block in blocks:
-        if start < len(block):
-            yield block[start:]
-        start = max(0, start - len(block))
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------

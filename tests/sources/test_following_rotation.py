@@ -269,7 +269,8 @@ class TestFaults:
         log.with_name("dns-notes").write_bytes(b"remember the milk\n")
         end = reader.poll()
         assert end.outcome is Outcome.PARTIAL
-        assert end.reason.endswith("dns-notes: no format fits its first bytes; say which it is: zeek")
+        assert "dns-notes: no format fits its first bytes; say which it is: " in end.reason
+        assert "zeek" in end.reason
 
     def test_when_no_file_can_be_read_the_poll_has_failed(self, tmp_path: Path, reader: Reader) -> None:
         for number in range(5):
@@ -314,18 +315,18 @@ class TestFaults:
     def test_a_known_file_that_cannot_be_read_any_more_keeps_its_cursor(self, log: Path, reader: Reader) -> None:
         reader.poll_all()
         whole = log.read_bytes()
-        log.write_bytes(b"\x28\xb5\x2f\xfd" + whole)
+        log.write_bytes(b"\x04\x22\x4d\x18" + whole)
         log.with_name("dns-b.log").write_bytes(header() + line("c"))
         end = reader.poll()
         assert end.outcome is Outcome.PARTIAL
-        assert end.reason == f"{log}: zstd is not read yet; decompress it first (zstd -d)"
+        assert end.reason == f"{log}: lz4 is not read; decompress it, or compress it with gzip, zstd, bzip2 or xz"
         log.write_bytes(whole)
         reader.poll_all()
         assert reader.names() == once(*"abc")
 
     def test_a_moved_log_is_found_among_files_that_cannot_be_read(self, log: Path, reader: Reader) -> None:
         reader.poll_all()
-        log.with_name("dns-a.log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"\0" * 100)
+        log.with_name("dns-a.log.lz4").write_bytes(b"\x04\x22\x4d\x18" + b"\0" * 100)
         log.with_name("dns-b.log").write_bytes(log.read_bytes() + line("c"))
         log.unlink()
         assert reader.poll().outcome is Outcome.PARTIAL

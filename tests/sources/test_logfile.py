@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import os
+import random
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,11 +38,17 @@ from feedsvc.sources.logfile import (
 from feedsvc.sources.logs import zeek
 from feedsvc.sources.port import BadLine, Line
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 TEXT = b"".join(b"line %d of a log, long enough to be compressed well\n" % number for number in range(20_000))
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     "gzip": gzip.compress,
+    "zstd": zstd.compress,
     "bzip2": bz2.compress,
     "xz": lzma.compress,
 }
@@ -99,16 +108,27 @@ class TestCompression:
             assert log.slice(len(TEXT) - 3, 10) == TEXT[-3:]
             assert log.slice(len(TEXT) + 3, 10) == b""
 
-    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    @pytest.mark.parametrize("name", ["gzip", "zstd", "bzip2", "xz"])
     def test_streams_one_after_the_other_and_zeros_between_them_are_one_log(self, tmp_path: Path, name: str) -> None:
         press = COMPRESSIONS[name]
         path = write(tmp_path, press(TEXT[:1000]) + b"\0" * 512 + press(b"") + press(TEXT[1000:]))
         assert read_up_to_damage(path) == (TEXT, "")
 
-    def test_zstd_is_named_and_what_to_do_about_it(self, tmp_path: Path) -> None:
-        path = write(tmp_path, b"\x28\xb5\x2f\xfd" + b"\0" * 20)
-        with pytest.raises(SourceError, match=r"a\.log: zstd is not read yet; decompress it first"):
+    @pytest.mark.parametrize(
+        ("magic", "name"),
+        [(b"\x04\x22\x4d\x18", "lz4"), (b"PK\x03\x04", "zip"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"\x1f\x9d", "compress")],
+    )
+    def test_a_compression_that_is_not_read_is_named_and_what_to_do(self, tmp_path: Path, magic: bytes, name: str) -> None:
+        path = write(tmp_path, magic + b"\0" * 20)
+        with pytest.raises(SourceError, match=rf"a\.log: {name} is not read; decompress it") as refused:
             LogFile.open(path)
+        assert refused.value.permanent
+
+    def test_the_skippable_frames_of_pzstd_are_skipped(self, tmp_path: Path) -> None:
+        frames = [zstd.compress(TEXT[:1000]), zstd.compress(TEXT[1000:])]
+        skipped = [b"\x50\x2a\x4d\x18\x04\x00\x00\x00" + len(frame).to_bytes(4, "little") for frame in frames]
+        path = write(tmp_path, skipped[0] + frames[0] + skipped[1] + frames[1])
+        assert read_up_to_damage(path) == (TEXT, "")
 
     def test_a_pipe_is_read_once_whatever_pieces_it_comes_in(self, kind: str) -> None:
         data = COMPRESSIONS[kind](TEXT)
@@ -137,7 +157,7 @@ class TestCompression:
             assert seen == sorted(seen)
             assert log.consumed == len(data)
 
-    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    @pytest.mark.parametrize("name", ["gzip", "zstd", "bzip2", "xz"])
     def test_a_bomb_comes_in_small_blocks(self, tmp_path: Path, name: str) -> None:
         path = write(tmp_path, COMPRESSIONS[name](b"\0" * 50_000_000))
         with LogFile.open(path) as log:
@@ -167,13 +187,51 @@ class TestDamage:
         assert taken == TEXT
         assert "incorrect data check" in damage
 
-    @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+    @pytest.mark.parametrize("name", ["gzip", "zstd", "bzip2", "xz"])
     def test_rubbish_behind_the_end_is_told(self, tmp_path: Path, name: str) -> None:
         taken, damage = read_up_to_damage(write(tmp_path, COMPRESSIONS[name](TEXT) + b"rubbish"))
         assert taken == TEXT
         assert f"damaged after {len(TEXT)} bytes" in damage
 
-    @pytest.mark.parametrize("name", ["bzip2", "xz"])
+    @pytest.mark.parametrize("seed", range(30))
+    def test_of_a_gzip_with_any_fault_all_that_zlib_can_read_is_given(self, tmp_path: Path, seed: int) -> None:
+        rng = random.Random(seed)
+        text = b"".join(b"%d %d\n" % (number, rng.getrandbits(64)) for number in range(20_000))
+        faulty = bytearray(gzip.compress(text[::-1]))
+        faulty[rng.randrange(10, len(faulty) - 8)] ^= 1 << rng.randrange(8)
+        data = gzip.compress(text) + bytes(faulty) + gzip.compress(b"behind the damage")
+        taken, damage = read_up_to_damage(write(tmp_path, data))
+        assert taken == text + byte_by_byte(bytes(faulty))
+        assert "damaged after" in damage
+
+    def test_a_damaged_gzip_from_a_pipe_is_read_as_far_as_one_from_a_file(self, tmp_path: Path) -> None:
+        data = bytearray(gzip.compress(os.urandom(3000).hex().encode() + TEXT))
+        data[2500] ^= 0xFF
+        taken = bytearray()
+        with LogFile(io.BytesIO(bytes(data)), "-") as log, suppress(LogDamaged):
+            for block in log.blocks():
+                taken += block
+        assert (bytes(taken), True) == (read_up_to_damage(write(tmp_path, bytes(data)))[0], len(taken) > 2000)
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_of_a_zstd_with_a_fault_every_block_before_it_is_given(self, tmp_path: Path, seed: int) -> None:
+        rng = random.Random(seed)
+        text = b"".join(b"%d %d\n" % (number, rng.getrandbits(64)) for number in range(50_000))
+        whole = zstd.compress(text)
+        at = rng.randrange(len(whole))
+        cut, _ = read_up_to_damage(write(tmp_path, whole[:at]))
+        taken, damage = read_up_to_damage(write(tmp_path, whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :]))
+        assert taken.startswith(cut)
+        assert damage or len(taken) == len(text)
+
+    @pytest.mark.parametrize("size", [10, 100_000, 1_000_000])
+    def test_a_wrong_checksum_of_a_zstd_costs_no_line(self, tmp_path: Path, size: int) -> None:
+        data = zstd.compress(TEXT[:size], options={int(zstd.CompressionParameter.checksum_flag): 1})
+        taken, damage = read_up_to_damage(write(tmp_path, data[:-1] + bytes([data[-1] ^ 1])))
+        assert taken == TEXT[:size]
+        assert "checksum" in damage
+
+    @pytest.mark.parametrize("name", ["zstd", "bzip2", "xz"])
     def test_other_streams_cut_short_are_told(self, tmp_path: Path, name: str) -> None:
         data = COMPRESSIONS[name](os.urandom(10_000))
         taken, damage = read_up_to_damage(write(tmp_path, data[:-20]))
@@ -194,6 +252,12 @@ class TestDamage:
         header[16] = 36  # 1 GiB
         header[20:24] = zlib.crc32(header[12:20]).to_bytes(4, "little")
         taken, damage = read_up_to_damage(write(tmp_path, bytes(header)))
+        assert taken == b""
+        assert "emory" in damage
+
+    def test_a_zstd_that_demands_too_much_memory_is_refused(self, tmp_path: Path) -> None:
+        data = zstd.ZstdCompressor(options={int(zstd.CompressionParameter.window_log): 31})
+        taken, damage = read_up_to_damage(write(tmp_path, data.compress(TEXT) + data.flush()))
         assert taken == b""
         assert "emory" in damage
 
