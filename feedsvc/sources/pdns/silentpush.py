@@ -11,18 +11,19 @@ api.silentpush.com, such as https://app.silentpush.com; `/api/v1/merge-api` is p
     First / last seen   both, in seconds; they are written without a zone. Not verified: that they are in UTC; a count
     Cap                 `limit` rows a page, and as many pages as it takes. An answer whose pages end before the total that
                         it tells is asked for in halves of the netblock, down to single addresses, and these in halves of
-                        the time. Not verified: that the total is told; without it a page that is not full ends an answer,
-                        so `limit` must not be above what the server gives
-    Cost of a /24       a /24 costs one call, and one more for each further page; 256 with `netblocks = "addresses"`
+                        the time. Not verified: that the total is told; without it an answer is read until a page of
+                        nothing, as a server may give less than `limit` without a word
+    Cost of a /24       a /24 costs one call, one more for each further page, and one more where names are found and no
+                        total is told; 256 with `netblocks = "addresses"`
     Names in front      yes: the CNAMEs that point at a name, by `answer/cname/{name}`, one call a name
     Passing on          as your contract with Silent Push says: `green` here, and `tlp = "amber"` raises it
     Not found           200 without records. Not verified: 404 is believed when something else is known in the same poll
     Quotas              credits a day, whose number is not published: set `daily_quota`. 429 means that calls came too fast
 
 A slow answer becomes a job (help.silentpush.com/docs/job-id-status-1), which is then asked for, each time by a call that
-waits up to 20 seconds on the server, five times in a poll; the next poll goes on with it. A job that the server could not
-finish is taken for a question that was too large. Not verified: the form of all this, so records, totals and jobs are looked
-for within `response` and beside it.
+waits up to 20 seconds on the server, five times in a poll; the next poll goes on with it. Records beside a job that still
+runs are used, and are not all. A job that the server could not finish is taken for a question that was too large. Not
+verified: the form of all this, so records, totals and jobs are looked for within `response` and beside it.
 
 Rows of other types, and addresses outside the netblock, are counted and left out.
 """
@@ -41,12 +42,11 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.errors import NameRefused
 from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
 from feedsvc.model import Batch, End, Outcome, Tlp
-from feedsvc.names import NetblockMap, parse_name, parse_netblock
+from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, times
-from feedsvc.sources.aliases import NO_ALIAS
+from feedsvc.sources.aliases import NO_ALIAS, is_alias
 from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
@@ -62,6 +62,7 @@ _WAIT = "20"  # seconds that the server waits for a job before it says that it r
 _PAGE = re.compile(r"([0-9]{1,12})|job:([A-Za-z0-9_-]{1,100}):([0-9]{1,3}):([0-9]{1,12})")
 _JOB = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _NO_ERROR = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
+_DONE = frozenset({"SUCCESS", "SUCCEEDED", "SUCCESSFUL", "COMPLETE", "COMPLETED", "FINISHED", "DONE", "OK"})
 _FAILED = frozenset({"FAILURE", "FAILED", "ERROR", "REVOKED", "CANCELLED"})
 _REFUSALS = frozenset({401, 403, 429})
 _FULL = End(Outcome.PARTIAL, "its pages end before its rows do")
@@ -181,7 +182,7 @@ class _Found:
     Attributes:
         records: its rows, still to be read; None when it has no place for them.
         total: how many rows there are at least, over all pages; None when it is not told.
-        job: the job that makes the answer; "" when there is none.
+        job: the job that makes the answer, or the rest of it; "" when there is none.
         state: of the job, in capitals.
         code: that the answer gives itself; 200 when it gives none.
         error: in its own words; "" when there is none.
@@ -264,7 +265,8 @@ class _SilentPush(Provider):
     def _paged(self, count: int, total: int | None, end: End, page: _Page) -> Reply:
         """How a page ended whose rows were read."""
         behind = page.skip + count
-        more = count >= self.options.limit or (total is not None and total > behind)
+        # Where no total is told, nothing but a page of nothing proves that it is the last one.
+        more = count > 0 if total is None else count >= self.options.limit or total > behind
         if end.outcome is not Outcome.COMPLETE or not more:
             return Reply(end)
         return Reply(COMPLETE, page=str(_Page(behind))) if count else Reply(_FULL, limited=True)
@@ -284,10 +286,13 @@ class _SilentPush(Provider):
 
 
 def _fences(question: Question) -> Mapping[str, str]:
-    """Both ends of the window, which Silent Push counts in; never below 1, as a negative number is counted back from now."""
+    """Both ends of the window, each a second wider, should it not be counted in.
+
+    Never below 1, as a negative number is counted back from now.
+    """
     fences = {}
     if question.since is not None:
-        fences["last_seen_after"] = str(max(math.floor(question.since.timestamp()), 1))
+        fences["last_seen_after"] = str(max(math.floor(question.since.timestamp()) - 1, 1))
     if question.until is not None:
         fences["last_seen_before"] = str(max(math.ceil(question.until.timestamp()), 1))
     return fences
@@ -305,7 +310,9 @@ def _found(body: bytes) -> _Found | None:
     within = bodies.frame(outer.response, _Document)
     places = (outer,) if within is None else (within, outer)
     records = _records(outer.response, places)
-    job, state = ("", "") if records is not None else _job(places)
+    job, state = _job(places)
+    if records is not None and (not state or state in _DONE):
+        job, state = "", ""
     return _Found(
         records=records,
         total=_total(places),
@@ -379,7 +386,7 @@ def _said(row: _Row) -> Said | str:
 def _said_of(front: Front, row: _Row) -> Said | str:
     if not isinstance(row.query, str) or not isinstance(row.answer, str):
         return NO_ROW
-    if not _is(row.answer, front.name) or _is(row.query, front.name):
+    if not is_alias(front, row.query, row.answer):
         return NO_ALIAS
     return Said(row.query, front.rdata, *_times(row), count=row.count, chain=(front.name,))
 
@@ -388,10 +395,3 @@ def _times(row: _Row) -> tuple[object, object]:
     first = row.time_first if row.first_seen is None else row.first_seen
     last = row.time_last if row.last_seen is None else row.last_seen
     return times.from_text(first), times.from_text(last)
-
-
-def _is(text: str, name: str) -> bool:
-    try:
-        return parse_name(text) == name
-    except NameRefused:
-        return False

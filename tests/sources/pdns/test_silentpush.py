@@ -62,8 +62,8 @@ def recorded(name: str) -> Reply:
 
 
 def told(http: Client, server: Server, body: bytes) -> Heard:
-    """What comes of an answer with this body, and nothing else."""
-    server.fault = Reply(200, JSON, [body])
+    """What comes of an answer with this body, and nothing behind it."""
+    server.faults = [Reply(200, JSON, [body])]
     return poll(http, provider(server), [ONE])
 
 
@@ -93,7 +93,7 @@ def test_a_recorded_answer_is_read_with_its_times_in_utc(http: Client, server: S
 
 
 def test_rows_of_the_common_output_format_are_read_as_well(http: Client, server: Server) -> None:
-    server.fault = recorded("reverse_cof.json")
+    server.faults = [recorded("reverse_cof.json")]
     heard = poll(http, provider(server), [NETBLOCK])
     assert heard.end.outcome is Outcome.COMPLETE
     assert [(one.rrname, one.rdata, one.time_first) for one in heard.observations] == [
@@ -177,6 +177,38 @@ def test_without_a_total_a_full_page_may_have_another_one_behind_it(http: Client
     heard = poll(http, provider(server, limit=10), [ONE])
     assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 20)
     assert [call.query["skip"] for call in server.calls] == ["0", "10", "20"]
+
+
+def test_without_a_total_only_a_page_of_nothing_is_the_last_one(http: Client, server: Server) -> None:
+    server.totals, server.cap = False, 5  # fewer than are asked for, without a word
+    server.seen = many(12)
+    heard = poll(http, provider(server), [ONE])
+    assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 12)
+    assert [call.query["skip"] for call in server.calls] == ["0", "5", "10", "12"]
+
+
+@pytest.mark.parametrize("state", ["PENDING", "STARTED", "retry", "of a new kind"])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_records_beside_a_job_that_runs_are_not_all_of_them(http: Client, server: Server, state: str, rows: int) -> None:
+    job = {"job_id": "0", "status": state}
+    record = {"query": "n0.example.net", "answer": "198.51.100.7"}
+    begun = {"status_code": 200, "error": None, "response": {"records": [record] * rows, "job_status": job}}
+    server.slow = 0
+    server.seen = many(3)
+    poll(http, provider(server), [ONE])
+    server.faults = [Reply(200, JSON, [json.dumps(begun).encode()])]
+    heard = poll(http, provider(server), [ONE])
+    assert (heard.end.outcome, sorted(set(heard.names))) == (
+        Outcome.COMPLETE,
+        ["n0.example.net", "n1.example.net", "n2.example.net"],
+    )
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "finished", "Completed"])
+def test_records_of_a_job_that_is_done_are_all_of_them(http: Client, server: Server, state: str) -> None:
+    response = {"records": [], "metadata": {"results_total_at_least": 0}, "job_status": {"job_id": "0", "status": state}}
+    heard = told(http, server, json.dumps({"status_code": 200, "response": response}).encode())
+    assert (heard.end.outcome, len(server.calls)) == (Outcome.COMPLETE, 1)
 
 
 def test_pages_that_end_too_early_are_asked_for_in_smaller_parts(http: Client, server: Server) -> None:
@@ -277,14 +309,14 @@ def test_a_later_poll_asks_from_its_mark_on_less_the_overlap(http: Client, serve
     mark = {str(ONE): rfc3339(NOW - timedelta(hours=5))}
     assert poll(http, provider(server), [ONE], cursors=mark).names == ["new.example.net"]
     (call,) = server.calls
-    assert call.query["last_seen_after"] == str(int((NOW - timedelta(hours=29)).timestamp()))
+    assert call.query["last_seen_after"] == str(int((NOW - timedelta(hours=29)).timestamp()) - 1)
     assert "last_seen_before" not in call.query
 
 
 def test_both_ends_of_a_window_are_sent_and_never_as_a_moment_before_1970(server: Server) -> None:
     asked = provider(server)
     window = Question(ONE, from_epoch(1_700_000_000.5), from_epoch(1_700_003_600.5))
-    assert asked.request(window).params["last_seen_after"] == "1700000000"
+    assert asked.request(window).params["last_seen_after"] == "1699999999"
     assert asked.request(window).params["last_seen_before"] == "1700003601"
     ancient = Question(ONE, from_epoch(-86_400), from_epoch(0))
     assert asked.request(ancient).params["last_seen_after"] == "1"
