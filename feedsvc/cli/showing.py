@@ -8,7 +8,7 @@ from datetime import datetime
 from feedsvc import clock
 from feedsvc.cli.printing import printable, table
 from feedsvc.judge.quota import SpanStanding, Standing
-from feedsvc.model import Decision, Evidence, ExportState
+from feedsvc.model import Decision, Evidence, ExportState, Tlp
 from feedsvc.pipeline.reading import Explanation
 from feedsvc.pipeline.standing import PlanStand, SourceStand, Stand
 from feedsvc.publish.shapes import export_json, finding_json, partner_json, refused_json
@@ -77,6 +77,9 @@ def _evidence_json(one: Evidence) -> Mapping[str, object]:
         "time_first": _time(one.time_first),
         "time_last": _time(one.time_last),
         "count": one.count,
+        "tlp": str(one.tlp),
+        "chain": list(one.chain),
+        "sensor_id": one.sensor_id,
         "seen_first": _time(one.seen_first),
         "seen_last": _time(one.seen_last),
     }
@@ -123,7 +126,9 @@ def _section(heading: str, lines: list[str]) -> list[str]:
 
 
 def _evidence_line(one: Evidence) -> str:
-    return f"{one.rrtype} {one.rdata} by {one.source}, {said(one.time_first)} to {said(one.time_last)}"
+    way = f" through {' '.join(one.chain)}" if one.chain else ""
+    marked = f", marked {one.tlp}" if one.tlp is not Tlp.CLEAR else ""
+    return f"{one.rrtype} {one.rdata}{way} by {one.source}, {said(one.time_first)} to {said(one.time_last)}{marked}"
 
 
 def _decision_line(one: Decision) -> str:
