@@ -71,6 +71,7 @@ _HINTS: Mapping[int, str] = {
     403: "SecurityTrails says so of a bad key, and of what the plan does not include",
     429: "SecurityTrails says so when the month's quota is spent, and when questions come too fast",
 }
+_OF_USAGE = 65_536  # bytes of the answer about the quota
 _AT = re.compile(r"([0-9]{1,3}):([0-9-]+)")
 
 
@@ -165,7 +166,13 @@ class _SecurityTrails(Provider):
         return (Learnt("burst", limit=limit, seconds=1.0),) if limit else ()
 
     def quota_request(self) -> Request:
-        return Request(f"{self.base}/account/usage", headers=_HEADERS, credentials=self.credentials)
+        return Request(
+            f"{self.base}/account/usage",
+            headers=_HEADERS,
+            credentials=self.credentials,
+            deadline=self.options.deadline,
+            max_bytes=_OF_USAGE,
+        )
 
     def read_quota(self, body: bytes, now: datetime) -> Sequence[Learnt]:
         del now
@@ -298,7 +305,10 @@ def _listing(answer: Answer, page: int) -> _Listing:
         raise SourceError(f"the answer is another page than the {page} that was asked for")
     most, total = bodies.number(meta.max_page), bodies.number(meta.total_pages)
     needed = -(-count // PAGE) if total is None else total
-    return _Listing(bodies.rows_of(answer, read.records, FORM), count, most is not None and needed > most)
+    records = bodies.rows_of(answer, read.records, FORM)
+    if count < len(records):
+        raise SourceError(f"the answer counts {count:,} names and lists {len(records):,}")
+    return _Listing(records, count, most is not None and needed > most)
 
 
 def _told(

@@ -59,6 +59,7 @@ NO_ROW = "not a row of Spamhaus"
 
 _JSON = {"Accept": "application/json"}
 _FULL = End(Outcome.PARTIAL, "the answer has as many rows as Spamhaus gives at once")
+_DEADLINE = 30.0  # seconds for a login
 _SMALL = 65_536  # bytes of an answer about tokens or quotas
 _SHORTEST, _LONGEST = 300.0, 86_400.0  # seconds for which a token is kept, whatever our clocks make of its end
 
@@ -127,6 +128,7 @@ def _login(settings: SourceSettings, base: str, now: Clock) -> Login:
         f"{base}/v2/login",
         headers={**_JSON, "Content-Type": "application/json"},
         body=msgspec.json.encode({"username": username, "password": password}),
+        deadline=_DEADLINE,
         max_bytes=_SMALL,
         hidden=(username, password),
         origin=origin,
@@ -201,6 +203,7 @@ class _Deteque(Provider):
             params={"queryType": "CHECK_QUOTA"},
             headers=_JSON,
             credentials=self.credentials,
+            deadline=self.options.deadline,
             max_bytes=_SMALL,
         )
 
@@ -282,7 +285,13 @@ class _V2(Provider):
         return _too_big(err)
 
     def quota_request(self) -> Request:
-        return Request(f"{self.base}/v2/limits", headers=_JSON, credentials=self.login, max_bytes=_SMALL)
+        return Request(
+            f"{self.base}/v2/limits",
+            headers=_JSON,
+            credentials=self.login,
+            deadline=self.options.deadline,
+            max_bytes=_SMALL,
+        )
 
     def read_quota(self, body: bytes, now: datetime) -> Sequence[Learnt]:
         del now

@@ -46,11 +46,11 @@ _ONE = parse_netblock("198.51.100.7")
 _FRONT = Front("k3xq.example.net", ("198.51.100.7",))
 
 
-def provider(name: str) -> Provider:
+def provider(name: str, **options: object) -> Provider:
     """A provider that is never asked."""
     needs = ("username", "password") if name in LOGINS else ("api_key",)
     secrets = {} if name in {"cof", "robtex"} else dict.fromkeys(needs, "s3cr3t")
-    return built(name, "http://pdns.example/v1", secrets, {"tenant": "soc.example"} if name == "mdti" else {})
+    return built(name, "http://pdns.example/v1", secrets, options | ({"tenant": "soc.example"} if name == "mdti" else {}))
 
 
 def bodies(name: str, size: int) -> Iterator[tuple[str, bytes]]:

@@ -261,6 +261,7 @@ def test_a_row_that_cannot_be_used_costs_no_other(http: Client, server: Server) 
         {"records": [], "record_count": -1},
         {"records": [], "record_count": 0, "meta": {"page": 2}},
         {"records": [{"name": "k3xq.example.net"}], "record_count": 1},
+        {"records": [{"hostname": "k3xq.example.net"}], "record_count": 0},
         {"message": "no"},
     ],
 )
@@ -269,6 +270,14 @@ def test_an_answer_that_does_not_prove_itself_is_none(http: Client, server: Serv
     heard = ask(http, server)
     assert heard.end.outcome is Outcome.FAILED
     assert heard.observations == ()
+
+
+def test_a_netblock_that_counts_no_names_and_lists_one_is_not_empty(http: Client, server: Server) -> None:
+    body = {"records": [{"hostname": "k3xq.example.net"}], "record_count": 0, "meta": {"page": 1}}
+    server.answers["198.51.100.4/30"] = json.dumps(body).encode()
+    heard = ask(http, server, parse_netblock("198.51.100.4/30"))
+    assert heard.end.outcome is Outcome.FAILED
+    assert "counts 0 names and lists 1" in heard.end.reason
 
 
 # -- quotas ------------------------------------------------------------------------------------------------------------
