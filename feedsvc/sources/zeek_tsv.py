@@ -12,8 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from feedsvc.errors import SourceError
+from feedsvc.sources.port import Kind
 from feedsvc.sources.readings import Unreadable
-from feedsvc.sources.zeek_said import Said, rrtype_of, unescape
+from feedsvc.sources.zeek_said import LOGS, Said, destination, rrtype_of, unescape
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,23 @@ class Header:
 class Layout(NamedTuple):
     """A header made ready for its rows: how many columns, and which of them are read (-1: the log does not have it)."""
 
+    kind: Kind
     separator: bytes
     set_separator: bytes
     nothing: frozenset[bytes]
     width: int
     ts: int
     client: int
-    query: int
+    name: int
     qtype_name: int
     qtype: int
     answers: int
+    address: int
+    method: int
+    target: int
 
 
-_READ = (b"ts", b"id.orig_h", b"query", b"qtype_name", b"qtype", b"answers")
+_NAME_IN: dict[Kind, bytes] = {"dns": b"query", "tls": b"server_name", "http": b"host"}
 
 
 def header_from(state: str) -> Header:
@@ -85,14 +90,28 @@ def next_header(header: Header, line: bytes) -> Header:
 
 
 def layout_of(header: Header) -> Layout | None:
-    """None for a log that is no dns.log."""
-    fields = header.fields
-    if header.path not in {b"", b"dns"} or b"query" not in fields:
+    """None for a log that is not read."""
+    kind = _kind_of(header)
+    if kind is None or _NAME_IN[kind] not in header.fields:
         return None
-    columns = (fields.index(name) if name in fields else -1 for name in _READ)
+    read = (b"ts", b"id.orig_h", _NAME_IN[kind], b"qtype_name", b"qtype", b"answers", b"id.resp_h", b"method", b"uri")
+    columns = (header.fields.index(name) if name in header.fields else -1 for name in read)
     # b"" stands behind every row, where the columns point to that the log does not have.
     nothing = frozenset({header.unset, header.empty, b""})
-    return Layout(header.separator, header.set_separator, nothing, len(fields), *columns)
+    return Layout(kind, header.separator, header.set_separator, nothing, len(header.fields), *columns)
+
+
+def _kind_of(header: Header) -> Kind | None:
+    """What the rows tell of, by the log's path or, where it has none, by its columns."""
+    if header.path:
+        return LOGS.get(header.path.decode("latin-1"))
+    fields = header.fields
+    if b"query" in fields:
+        return "dns"
+    # Other logs have a `host` too; it is the one that was seen, not the one that was wanted.
+    if b"id.resp_h" not in fields:
+        return None
+    return "tls" if b"server_name" in fields else "http" if b"host" in fields else None
 
 
 def read_row(line: bytes, layout: Layout) -> Said:
@@ -106,12 +125,26 @@ def read_row(line: bytes, layout: Layout) -> Said:
         raise Unreadable("not as many columns as #fields names")
     cells.append(b"")
     nothing = layout.nothing
-    client, query, answers = cells[layout.client], cells[layout.query], cells[layout.answers]
-    name, number = cells[layout.qtype_name], cells[layout.qtype]
+    client, name = cells[layout.client], cells[layout.name]
+    rrtype, answers = _answers(cells, layout) if layout.kind == "dns" else ("", _destination(cells, layout))
     return Said(
+        kind=layout.kind,
         time=cells[layout.ts],
         client=b"" if client in nothing else client,
-        query=b"" if query in nothing else query,
-        rrtype=rrtype_of(b"" if name in nothing else name, number),
-        answers=[] if answers in nothing else answers.split(layout.set_separator),
+        name=b"" if name in nothing else name,
+        rrtype=rrtype,
+        answers=answers,
     )
+
+
+def _answers(cells: list[bytes], layout: Layout) -> tuple[str, list[bytes]]:
+    name, answers = cells[layout.qtype_name], cells[layout.answers]
+    rrtype = rrtype_of(b"" if name in layout.nothing else name, cells[layout.qtype])
+    return rrtype, [] if answers in layout.nothing else answers.split(layout.set_separator)
+
+
+def _destination(cells: list[bytes], layout: Layout) -> list[bytes]:
+    address = cells[layout.address]
+    if address in layout.nothing:
+        return []
+    return destination(address, cells[layout.method], unescape(cells[layout.target]))

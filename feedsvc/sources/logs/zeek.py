@@ -1,38 +1,51 @@
-r"""Zeek dns.log, TSV or JSON: who asked for which name, and the whole answer, in one line.
+r"""Zeek's dns, ssl, quic and http logs, TSV or JSON: who asked for which name, or connected to it, and where it led.
 
-Written by Zeek (https://docs.zeek.org/en/master/logs/dns.html) wherever DNS crosses a sensor; nothing must be switched on.
-A file may be TSV, JSON, or one after the other: every line is read for what it is.
+Written by Zeek (https://docs.zeek.org/en/master/logs/index.html) wherever traffic crosses a sensor; nothing must be switched
+on. A file may be TSV, JSON, or one after the other: every line is read for what it is.
 
 TSV is read by its header: separators, the words for empty and unset, and the columns are what `#separator`,
 `#set_separator`, `#empty_field`, `#unset_field`, `#path` and `#fields` say, each time they say it. Columns are found by
-their names, so that logs with more or fewer of them are read alike. A `#path` other than `dns` is another log: its lines are
-no records, and no faults. Lines above the first `#fields` cannot be read and are counted.
+their names, so that logs with more or fewer of them are read alike. Lines above the first `#fields` cannot be read and are
+counted.
 
-JSON takes `id.orig_h` and `id_orig_h`, and times as epoch seconds, epoch milliseconds or ISO 8601 (`json_timestamps`). A
-line whose `_path` is not `dns`, or which has no `query`, is no record.
+JSON takes `id.orig_h`, `id_orig_h` and `{"id": {"orig_h": …}}`, and times as epoch seconds, epoch milliseconds or ISO 8601
+(`json_timestamps`). Which log a line is of is said by `_path` or `@stream` and otherwise shown by its keys: `query`,
+`server_name`, or `host` with `trans_depth`.
 
-Of a record are read: time (`ts`), client (`id.orig_h`), asked name and type (`query`, `qtype_name`, else `qtype`) and
-`answers`. Zeek does not log whose answer each of them is, so CNAME targets and addresses stand in one list: for a question
-for A or AAAA, what reads as an address is one, what another record type left there (`TXT 5 hello`, `RRSIG …`) is neither,
-and the rest are the CNAME targets in order. Other questions give no address, whatever their answers look like. Bytes that
-Zeek escaped (`\x2c`) are the bytes again before anything is made of them.
+    dns          time (`ts`), client (`id.orig_h`), asked name and type (`query`, `qtype_name`, else `qtype`), `answers`
+    ssl, quic    time, client, name (`server_name`) and the address it was found at (`id.resp_h`)
+    http         the same, the name from `host` without its port; a request to a proxy (`CONNECT`, or a whole URL in `uri`)
+                 gives name and client alone: the address is the proxy's
 
-Zeek rotates by renaming and, with zeekctl, compresses into a folder for each day: let `path` take in both the live file and
+Lines of these without a name, or with an address in its place, are no records. Nor are those of all other logs, conn.log
+among them, and they are no faults. It has addresses and no names, so that there is nothing in it that could be found or
+published; who connected to a name stands in ssl.log and http.log.
+
+`server_name` and `host` are what the client said, and malware may say anything: such a pair is weaker than an answer. TLS
+through a proxy looks in ssl.log as if the name were at the proxy's address.
+
+Zeek does not log whose answer each one is, so CNAME targets and addresses stand in one list: for a question for A or AAAA,
+what reads as an address is one, what another record type left there (`TXT 5 hello`, `RRSIG …`) is neither, and the rest are
+the CNAME targets in order. Other questions give no address, whatever their answers look like. Bytes that Zeek escaped
+(`\x2c`) are the bytes again before anything is made of them.
+
+Zeek rotates by renaming and, with zeekctl, compresses into a folder for each day: let `path` take in both the live files and
 these folders (`/opt/zeek/logs/*/dns.*`).
+
+Not verified: quic.log and the key `@stream` are read as Zeek's scripts and published data sets have them, not from a sensor.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from feedsvc import names
 from feedsvc.errors import NameRefused
-from feedsvc.sources import zeek_json, zeek_tsv
+from feedsvc.sources import heads, zeek_json, zeek_tsv
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
-from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable, address_of, client_of, name_of
+from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable, address_of, client_of, host_of, name_of
 from feedsvc.sources.zeek_said import Said, unescape
 from feedsvc.sources.zeek_tsv import Header
 
@@ -64,8 +77,8 @@ class Zeek:
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with a Zeek header, or with a JSON line of any of Zeek's logs."""
-        first, _, _ = head.lstrip(b"\r\n").partition(b"\n")
-        return first.startswith((b"#separator ", b"#fields\t")) or zeek_json.is_zeek(first)
+        text = head.lstrip(b"\r\n")
+        return text.startswith((b"#separator ", b"#fields\t")) or heads.mostly(text, zeek_json.is_zeek)
 
 
 class ZeekParser:
@@ -103,7 +116,11 @@ class ZeekParser:
 
 
 def _record(said: Said, offset: int) -> LogRecord | None:
-    query = unescape(said.query)
+    return _exchange(said, offset) if said.kind == "dns" else _connection(said, offset)
+
+
+def _exchange(said: Said, offset: int) -> LogRecord | None:
+    query = unescape(said.name)
     if query in _NO_NAME:
         return None
     try:
@@ -113,13 +130,33 @@ def _record(said: Said, offset: int) -> LogRecord | None:
     answers, chain, unread = _split_answers(said, offset)
     return LogRecord(
         time=_time(said.time),
-        client=_client(said.client),
+        client=client_of(unescape(said.client)),
         rrname=rrname,
         rrtype=said.rrtype,
         answers=answers,
         chain=chain,
         offset=offset,
         unread=unread,
+    )
+
+
+def _connection(said: Said, offset: int) -> LogRecord | None:
+    try:
+        rrname = host_of(unescape(said.name))
+    except NameRefused as err:
+        raise Unreadable(f"{'host' if said.kind == 'http' else 'server_name'} is no name: {err}") from err
+    if rrname is None:
+        return None
+    addresses = map(address_of, said.answers)
+    return LogRecord(
+        time=_time(said.time),
+        client=client_of(unescape(said.client)),
+        rrname=rrname,
+        rrtype="",
+        answers=tuple(address for address in addresses if address),
+        chain=(),
+        offset=offset,
+        kind=said.kind,
     )
 
 
@@ -141,11 +178,6 @@ def _split_answers(said: Said, offset: int) -> tuple[tuple[names.Address, ...], 
             except NameRefused as err:
                 unread.append(BadLine(offset, f"answer is neither address nor name: {err}", spelt[:SAMPLE]))
     return tuple(addresses), tuple(chain), tuple(unread)
-
-
-@functools.lru_cache(maxsize=65536)
-def _client(spelt: bytes) -> str | None:
-    return client_of(unescape(spelt))
 
 
 def _time(value: bytes | float | str) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from feedsvc.errors import NameRefused, SourceError
 from feedsvc.names import parse_name
-from feedsvc.sources.logfile import LogDamaged, LogFile, lines, read_line
+from feedsvc.sources.logfile import LogFile, lines, read_line
 from feedsvc.sources.logs import zeek
 from feedsvc.sources.port import BadLine, LogParser, LogRecord
 from tests.sources.logs import making
@@ -29,14 +29,9 @@ def parse_all(text: bytes, parser: LogParser | None = None) -> list[LogRecord | 
 
 
 def parse_file(name: str) -> list[LogRecord | BadLine]:
-    found: list[LogRecord | BadLine] = []
     parser = FORMAT.parser()
     with LogFile.open(str(SAMPLES / name)) as log:
-        try:
-            found = [one for line in lines(log.blocks()) for one in read_line(parser, line)]
-        except LogDamaged:
-            assert "corrupt" in name
-    return found
+        return [one for line in lines(log.blocks()) for one in read_line(parser, line)]
 
 
 def record_of(text: bytes) -> LogRecord:
@@ -56,10 +51,8 @@ class TestRealSamples:
         assert len(found) == count
         assert all(isinstance(one, LogRecord) and not one.unread for one in found)
 
-    @pytest.mark.parametrize(
-        "name", ["tsv-ssl.log", "tsv-http.log.gz", "tsv-http-corrupt.log.gz", "json-http.log", "json-conn.log"]
-    )
-    def test_other_logs_of_zeek_have_no_records_and_no_faults(self, name: str) -> None:
+    @pytest.mark.parametrize("name", ["tsv-conn.log", "json-conn.log"])
+    def test_a_log_without_names_has_no_records_and_no_faults(self, name: str) -> None:
         assert parse_file(name) == []
 
     @pytest.mark.parametrize("name", [path.name for path in sorted(SAMPLES.glob("*.log*"))])
