@@ -45,6 +45,7 @@ from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access, dribble
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
+from feedsvc.sources.complaints import Complaints
 from feedsvc.sources.endings import COMPLETE, broken
 from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
@@ -139,8 +140,9 @@ class _Circl(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        yield from rows.read(answer.lines())
-        return _reply(answer, rows, _page(question.page))
+        complaints = Complaints()
+        yield from rows.read(complaints.among(answer.lines()))
+        return _reply(answer, rows, complaints.end(rows, answer.shown), _page(question.page))
 
     def front_request(self, front: Front) -> Request:
         # Not CNAMEs alone: the addresses show on which side the name stands.
@@ -149,8 +151,9 @@ class _Circl(Provider):
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         here = _page(front.page)
         rows = Aliases(front, self.now(), answer.shown, self.traits.tlp)
-        yield from rows.read(answer.lines())
-        reply = _reply(answer, rows, here)
+        complaints = Complaints()
+        yield from rows.read(complaints.among(answer.lines()))
+        reply = _reply(answer, rows, complaints.end(rows, answer.shown), here)
         if reply.page and here.trail.number >= MOST_PAGES_OF_ALIASES:
             reason = f"the name has more records than {MOST_PAGES_OF_ALIASES} pages hold"
             return Reply(End(Outcome.PARTIAL, reason), limited=True)
@@ -173,9 +176,8 @@ class _Circl(Provider):
         )
 
 
-def _reply(answer: Answer, rows: Rows, here: _Page) -> Reply:
+def _reply(answer: Answer, rows: Rows, end: End, here: _Page) -> Reply:
     """How a page that was read to its end ended, and where the next one is."""
-    end = rows.end()
     if end.outcome is not Outcome.COMPLETE:
         return Reply(end)
     said = dribble.errors(answer)

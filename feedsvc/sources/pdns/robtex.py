@@ -38,6 +38,7 @@ from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
+from feedsvc.sources.complaints import Complaints
 from feedsvc.sources.endings import after_fault
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
@@ -123,14 +124,17 @@ class _Status(msgspec.Struct):
 
 
 def _read(answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
-    lines = answer.lines()
+    complaints = Complaints()
+    lines = complaints.among(answer.lines())
     first = next(lines, b"")
     if _is_refusal(first):
         said = answer.shown(first)
         return Reply(End(Outcome.FAILED, f"Robtex was asked too often (it says: {said})", stop=True), over="burst")
     for batch in rows.read(itertools.chain([first], lines)):
         yield replace(batch, observations=tuple(dict.fromkeys(batch.observations)))
-    return Reply(rows.end())
+    end = complaints.end(rows, answer.shown)
+    # Asked too often while it answered: as if it had said so at once.
+    return Reply(replace(end, stop=True), over="burst") if _is_refusal(complaints.heard) else Reply(end)
 
 
 def _is_refusal(line: bytes) -> bool:
