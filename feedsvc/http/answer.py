@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import httpx
 
-from feedsvc.http.credentials import shown
+from feedsvc.http.credentials import holds_secret, shown
 from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError
 from feedsvc.http.wire import WIRE_ERRORS, Due
 
@@ -60,6 +60,10 @@ class Answer:
     def shown(self, text: bytes | str) -> str:
         """A piece of the answer as it may be shown, without the secrets it was asked with."""
         return shown(text, self._bounds.hidden)
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether a text of the answer has a secret in it that it was asked with, and so must not be kept."""
+        return holds_secret(text, self._bounds.hidden)
 
     def lines(self, longest: int | None = None) -> Iterator[bytes]:
         """Lines as they come, each with its LF; only the last one of a body may lack it. HTML is no lines.

@@ -90,6 +90,11 @@ def _starred(text: str, hidden: Sequence[str]) -> str:
     return re.sub("|".join(map(re.escape, spellings)), STARS, text, flags=re.IGNORECASE)
 
 
+def holds_secret(text: str, hidden: Sequence[str]) -> bool:
+    """Whether a secret stands in a text, in any of its spellings."""
+    return _starred(text, hidden) != text
+
+
 def shown(text: bytes | str, hidden: Sequence[str] = ()) -> str:
     """Foreign text as it may be shown: secrets starred, what does not print escaped, cut to 200 characters."""
     if isinstance(text, bytes):

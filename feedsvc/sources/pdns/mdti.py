@@ -183,7 +183,7 @@ class _Mdti(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(page, rows.end(FORM), self.request(question), question.page)
+        return self._reply(answer, page, rows.end(FORM), self.request(question), question.page)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         if question.page and err.status in _LOST:
@@ -210,7 +210,7 @@ class _Mdti(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(page, rows.end(FORM), self.front_request(front), front.page)
+        return self._reply(answer, page, rows.end(FORM), self.front_request(front), front.page)
 
     def _request(self, host: str, page: str) -> Request:
         first = Request(
@@ -228,13 +228,14 @@ class _Mdti(Provider):
         scheme, host = urlsplit(self.base)[:2]
         return f"{scheme}://{host}{place}"
 
-    def _reply(self, page: _Page, end: End, asked: Request, here: str) -> Reply:
+    def _reply(self, answer: Answer, page: _Page, end: End, asked: Request, here: str) -> Reply:
         """The end of a page, and where the next one is."""
         if end != COMPLETE:
             return Reply(end)
         if bytes(page.next_link) in _NO_LINK:
             return Reply(COMPLETE)
-        place = _on_same_host(asked.url, bodies.one(page.next_link, str))
+        link = bodies.one(page.next_link, str)
+        place = None if link is None or answer.holds_secret(link) else _on_same_host(asked.url, link)
         named = _PAGE.fullmatch(here)
         onward = (Trail.of(named[2]) if named else Trail()).onward(place or "")
         following = f"{int(self.now().timestamp())} {onward or Trail()} {place}"
@@ -254,10 +255,8 @@ class _Mdti(Provider):
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 
-def _on_same_host(asked: str, link: str | None) -> str | None:
+def _on_same_host(asked: str, link: str) -> str | None:
     """Path and query of a link; None when it leads to another host, who must not see the token, or is none."""
-    if link is None:
-        return None
     try:
         here, there = urlsplit(asked), urlsplit(urljoin(asked, link))
         same = _place(here) == _place(there) and there.username is None

@@ -42,7 +42,7 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
+from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request, discreetly
 from feedsvc.model import Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, times
@@ -256,9 +256,9 @@ class _SilentPush(Provider):
             return Reply(broken("the answer is no document of Silent Push: is the URL right?", 0))
         if found.code >= 400 or found.error:
             return _told_fault(found, answer)
-        if found.job:
+        if found.job and not answer.holds_secret(found.job):
             return _of_job(found, page)
-        if found.records is None:
+        if found.job or found.records is None:
             return Reply(broken("the answer has no place for records: is the URL right?", 0))
         return self._paged(len(found.records), found.total, rows.end("a row of Silent Push"), page)
 
@@ -277,7 +277,8 @@ class _SilentPush(Provider):
             return Reply(replace(after_fault(err, 0), outcome=Outcome.PARTIAL), limited=True)
         if err.status == 202:
             found = _found(err.body)
-            return _of_job(found, page) if found is not None and found.job else None
+            show = discreetly(self.credentials)
+            return _of_job(found, page) if found is not None and found.job and show(found.job) == found.job else None
         if err.status == 404 and page.job:
             return Reply(broken("the job that was to bring the answer is gone", 0, trouble=False), stale=True)
         if err.status == 404:

@@ -210,12 +210,12 @@ class _VirusTotal(Provider):
             return Reply(broken(f"none of the {len(data):,} rows of the answer is a resolution", 0))
         if self.options.newest_first and _reaches(question.since, dates):
             return Reply(COMPLETE)
-        return self._following(body, len(data), _page(question.page))
+        return self._following(answer, body, len(data), _page(question.page))
 
-    def _following(self, body: _Body, given: int, asked: _Page) -> Reply:
+    def _following(self, answer: Answer, body: _Body, given: int, asked: _Page) -> Reply:
         """What comes after a page of so many rows: the next one, or the end."""
         came, cursor = asked.rows + given, _cursor(body)
-        if cursor is None:
+        if cursor is None or answer.holds_secret(cursor):
             return Reply(broken("there is a next page, but no cursor to ask for it with", came))
         if cursor == "":
             return _last(body.meta or _Meta(), asked, given)

@@ -55,6 +55,7 @@ FORM = "a list of names"
 NOT_A_ROW = "not a row with a name"
 
 _LONGEST = 1025  # characters of a name in presentation form; a longer one is none to ask on from
+_NOWHERE = Reply(End(Outcome.PARTIAL, "there is a next page, but no name to ask for it from", trouble=True))
 _NO_ACCESS = frozenset({402, 403})
 
 
@@ -140,7 +141,8 @@ class _WhoisXml(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return _reply(len(given), bodies.number(body.size), names, question.page)
+        reply = _reply(len(given), bodies.number(body.size), names, question.page)
+        return _NOWHERE if answer.holds_secret(reply.page) else reply
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question
@@ -177,6 +179,4 @@ def _reply(given: int, size: int | None, names: Sequence[str], page: str) -> Rep
     if given < PAGE:
         return Reply(COMPLETE)
     last = names[-1]
-    if last == page or len(last) > _LONGEST:
-        return Reply(broken("there is a next page, but no name to ask for it from", len(names)))
-    return Reply(COMPLETE, page=last)
+    return _NOWHERE if last == page or len(last) > _LONGEST else Reply(COMPLETE, page=last)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from feedsvc.errors import SourceError
 from feedsvc.names import parse_netblock
 from feedsvc.sources.port import Front, Fronting, Provider, Question
+from tests.sources.conftest import KEY
 from tests.sources.pdns.asking import built
 from tests.sources.pdns.reading import MEBIBYTE, answer, drained
 
@@ -49,7 +50,7 @@ _FRONT = Front("k3xq.example.net", ("198.51.100.7",))
 def provider(name: str, **options: object) -> Provider:
     """A provider that is never asked."""
     needs = ("username", "password") if name in LOGINS else ("api_key",)
-    secrets = {} if name in {"cof", "robtex"} else dict.fromkeys(needs, "s3cr3t")
+    secrets = {} if name in {"cof", "robtex"} else dict.fromkeys(needs, KEY)
     return built(name, "http://pdns.example/v1", secrets, options | ({"tenant": "soc.example"} if name == "mdti" else {}))
 
 
