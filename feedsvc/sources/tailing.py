@@ -67,7 +67,8 @@ class Tail:
                     self._tally.add(found)
         except SourceError as err:
             broken = err
-        position = _after(last, start, log, parser) if last else start
+        # Also where nothing was read: what the parser was waiting for is told by now, and not once more by the next poll.
+        position = _after(last, start, log, parser) if last else replace(start, state=parser.state())
         self._taken = position.offset - handed_out
         return position, broken
 
