@@ -182,7 +182,7 @@ class _Mnemonic(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(replace(here, lacking=lacking), rows, page.told)
+        return self._reply(replace(here, lacking=lacking), rows, page)
 
     def _of_address(self, row: _Row) -> Said | str:
         return self._said(row, (row.answer,)) if row.type in _ADDRESSES else OTHER_TYPE
@@ -210,16 +210,16 @@ class _Mnemonic(Provider):
         told = _TLPS.get(value.strip().lower(), Tlp.AMBER) if isinstance(value, str) else Tlp.AMBER
         return max(told, self.least, key=lambda tlp: tlp.rank)
 
-    def _reply(self, here: Place, rows: Rows, told: int) -> Reply:
+    def _reply(self, here: Place, rows: Rows, page: _Page) -> Reply:
         end = rows.end("one of mnemonic's")
-        after = pages.following(here, rows.seen, told) if end == COMPLETE else end
+        after = pages.following(here, rows.seen, page.told) if end == COMPLETE else end
         if isinstance(after, Place):
             return Reply(COMPLETE, page=str(after))
         if after != COMPLETE:
             return Reply(after)
         if here.lacking:
             return _limited(_CAPPED, here.rows + rows.seen)
-        if here.number == 1 and rows.seen >= max(told, self.page_size):
+        if here.number == 1 and rows.seen >= max(page.told, min(self.page_size, page.limit or self.page_size)):
             return _limited(_FULL, rows.seen)
         return Reply(COMPLETE)
 
@@ -258,6 +258,7 @@ class _Frame(msgspec.Struct, rename="camel"):
     response_code: bodies.Scalar = None
     count: bodies.Scalar = None
     offset: bodies.Scalar = None
+    limit: bodies.Scalar = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     messages: msgspec.Raw = msgspec.Raw(b"nothing")
     meta_data: msgspec.Raw = msgspec.Raw(b"null")
@@ -265,10 +266,11 @@ class _Frame(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The rows of a page, still to be read, and how many there are on all pages."""
+    """The rows of a page, still to be read, how many there are on all pages, and how many fit on one as the server says."""
 
     rows: Sequence[msgspec.Raw]
     told: int
+    limit: int | None
 
 
 def _page(answer: Answer, here: Place) -> _Page:
@@ -286,7 +288,8 @@ def _page(answer: Answer, here: Place) -> _Page:
         raise SourceError("the answer does not say how many rows there are: is the URL right?")
     if frame.offset not in (None, here.rows):
         raise SourceError(f"the answer begins at another row than the {here.rows:,} that was asked for")
-    return _Page(() if bytes(frame.data) == b"null" else bodies.rows_of(answer, frame.data, FORM), told)
+    rows = () if bytes(frame.data) == b"null" else bodies.rows_of(answer, frame.data, FORM)
+    return _Page(rows, told, bodies.number(frame.limit))
 
 
 def _refusal(code: int, frame: _Frame, said: str) -> HttpError:

@@ -116,6 +116,7 @@ class _Document(msgspec.Struct):
     records: msgspec.Raw
     status: bodies.Scalar = None
     limited: bodies.Scalar = None
+    records_returned: bodies.Scalar = None
 
 
 class _Row(msgspec.Struct):
@@ -276,4 +277,7 @@ def _reply(document: _Document, rows: Rows, answer: Answer) -> Reply:
         return Reply(_FULL, limited=True)
     if document.limited is not False:
         return Reply(broken("the answer does not say whether it is all there is (limited)", rows.understood))
-    return Reply(rows.end("a row of Validin"))
+    told, end = bodies.number(document.records_returned), rows.end("a row of Validin")
+    if end.outcome is Outcome.COMPLETE and told is not None and told > rows.seen:
+        return Reply(broken(f"the answer says that it holds {told:,} rows, and holds {rows.seen:,}", rows.understood))
+    return Reply(end)

@@ -273,6 +273,17 @@ def test_a_flag_on_an_earlier_page_is_remembered(http: Client, server: Server) -
     assert heard.end.outcome is Outcome.PARTIAL
 
 
+@pytest.mark.parametrize(("limit", "outcome"), [(25, Outcome.PARTIAL), (26, Outcome.COMPLETE), (0, Outcome.COMPLETE)])
+def test_a_server_that_heeds_another_limit_than_ours_is_believed_about_it(
+    http: Client, server: Server, limit: int, outcome: Outcome
+) -> None:
+    rows = [{"rrtype": "a", "query": f"n{n}.example.net", "answer": "198.51.100.7"} for n in range(25)]
+    told = {"responseCode": 200, "limit": limit, "count": 25, "offset": 0, "size": 25, "data": rows}
+    server.answers["198.51.100.7"] = json.dumps(told).encode()
+    heard = ask(http, server, {})
+    assert (heard.end.outcome, len(heard.names)) == (outcome, 25)
+
+
 def test_exactly_as_many_rows_as_may_be_had_are_not_taken_for_all(http: Client, server: Server) -> None:
     server.seen = many(1_000)
     heard = ask(http, server, {})

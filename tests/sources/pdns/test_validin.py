@@ -96,6 +96,16 @@ def test_a_cut_answer_is_asked_for_in_halves_and_what_it_had_is_kept(http: Clien
     assert len(heard.names) == 8
 
 
+def test_an_answer_with_fewer_rows_than_it_says_is_partial(http: Client, server: Server) -> None:
+    rows = b'{"A":[{"key":"198.51.100.7","value":"k3xq.example.net"}],"NS_FOR":[{"key":"a.example","value":"b.example"}]}'
+    for said, outcome in ((b"2", Outcome.COMPLETE), (b"1", Outcome.COMPLETE), (b'"3"', Outcome.PARTIAL)):
+        heard = told(
+            http, server, b'{"status":"finished","records":%b,"records_returned":%b,"limited":false}' % (rows, said)
+        )
+        assert (heard.end.outcome, heard.names) == (outcome, ["k3xq.example.net"])
+    assert "the answer says that it holds 3 rows, and holds 2" in heard.end.reason
+
+
 def test_an_address_with_more_names_than_the_plan_gives_is_partial_and_moves_no_mark(http: Client, server: Server) -> None:
     server.fault = Reply(200, JSON, [recorded("limited.json")])
     heard = poll(http, provider(server), [ONE])
