@@ -10,7 +10,7 @@ free. Without one OTX may answer as well, but has come to refuse that with 429: 
                         them; no count
     Cap                 none that is documented, and no pages: a busy address is a large, slow answer, or a 504. One that is
                         over `max_bytes` is not used, and its address not answered. An answer that counts more rows than it
-                        has, or speaks of a next page, is partial
+                        has, speaks of a next page, or has exactly `cap` rows, is partial
     Cost of a /24       256 questions
     Passing on          OTX's terms of use decide: `green` unless `tlp` says otherwise
     Not found           200 with an empty list
@@ -19,8 +19,9 @@ free. Without one OTX may answer as well, but has come to refuse that with 429: 
 Rows about CNAME, PTR and other records, and those whose address is a word such as `NXDOMAIN`, come along: they are counted
 and left out. A row that does not say its type is taken by its address.
 
-Not verified: that there is no cap (what it might leave out without a word cannot be seen), how many questions an hour OTX
-allows, and that times without a zone are UTC.
+Not verified: that there is a cap, and where: 500 rows are what its pages show of busy names, so that an answer of exactly as
+many is not taken for whole (another silent cap cannot be seen; set `cap` to it); how many questions an hour OTX allows; that
+times without a zone are UTC.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Options:
 
     Attributes:
         per_hour: questions in an hour; 0 for as many as there are.
+        cap: rows at which an answer may have been cut without a word; 0 when it never is.
         concurrency: addresses asked at once.
         max_addresses: netblocks with more addresses are skipped.
         deadline: seconds for the answer about one address; OTX is slow about busy ones.
@@ -63,6 +65,7 @@ class Options:
     """
 
     per_hour: Annotated[int, Field(ge=0)] = 1000
+    cap: Annotated[int, Field(ge=0)] = 500
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     max_addresses: Annotated[int, Field(ge=1)] = 4096
     deadline: Annotated[float, Field(gt=0)] = 120.0
@@ -133,7 +136,7 @@ class _Otx(Provider):
         yield rows.batch()
         if given and not known:
             return Reply(broken(f"none of the {len(given):,} rows of the answer is one of passive DNS", 0))
-        return _reply(body, len(given))
+        return _reply(body, len(given), self.options.cap)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question
@@ -159,11 +162,13 @@ def _take(raw: msgspec.Raw, rows: Rows) -> bool:
     return True
 
 
-def _reply(body: _Body, given: int) -> Reply:
-    """Whether a list of so many rows says of itself that it is not all."""
+def _reply(body: _Body, given: int, cap: int) -> Reply:
+    """Whether a list of so many rows says of itself that it is not all, or may be cut."""
     counted = bodies.number(body.count)
     if counted is not None and counted > given:
         return Reply(End(Outcome.PARTIAL, f"it counts {counted:,} rows and gives {given:,}"), limited=True)
     if body.has_next is True:
         return Reply(End(Outcome.PARTIAL, "it speaks of a next page, which nobody knows how to ask for"), limited=True)
+    if given and given == cap:
+        return Reply(End(Outcome.PARTIAL, f"it has exactly {given:,} rows, so it may have been cut"), limited=True)
     return Reply(COMPLETE)

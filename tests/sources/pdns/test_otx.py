@@ -138,6 +138,27 @@ def test_an_answer_that_counts_more_than_it_has_is_partial(http: Client, server:
     assert not [cursor for cursor in heard.cursors if cursor.scope != "plan"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "cap", "outcome"),
+    [
+        (499, 500, Outcome.COMPLETE),
+        (500, 500, Outcome.PARTIAL),
+        (501, 500, Outcome.COMPLETE),
+        (500, 0, Outcome.COMPLETE),
+        (0, 0, Outcome.COMPLETE),
+        (7, 7, Outcome.PARTIAL),
+    ],
+)
+def test_exactly_as_many_rows_as_it_is_said_to_end_at_are_not_taken_for_all(
+    http: Client, server: Server, rows: int, cap: int, outcome: Outcome
+) -> None:
+    given = [{"hostname": f"n{n}.example.net", "address": ADDRESS, "record_type": "A"} for n in range(rows)]
+    server.answers[ADDRESS] = json.dumps({"passive_dns": given, "count": rows}).encode()
+    heard = poll(http, server, cap=cap)
+    assert (heard.end.outcome, len(heard.names)) == (outcome, rows)
+    assert outcome is Outcome.COMPLETE or f"it has exactly {rows} rows" in heard.end.reason
+
+
 def test_an_answer_that_speaks_of_a_next_page_is_partial(http: Client, server: Server) -> None:
     body = json.loads(sample("three_dates.json"))
     server.answers[ADDRESS] = json.dumps({**body, "has_next": True}).encode()
