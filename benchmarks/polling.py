@@ -1,8 +1,8 @@
 """How long 256 questions take that a provider answers after 200 ms, eight at a time; and how four a minute spread them.
 
 Ours is the real path: the `cof` provider, the planner, the ledger in a real state, HTTP over loopback to a stand-in that
-waits before it answers. The limit beside it is arithmetic: 256 / 8 x 0.2 s. The first question is asked alone, to see whether
-the key is any good, which costs one more answer's time.
+waits before it answers. The limit beside it is arithmetic: 256 / 8 x 0.2 s. The first question is asked alone, to see
+whether the key is any good, which costs one more answer's time.
 
 Target: under 8 s.
 
