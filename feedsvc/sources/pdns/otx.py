@@ -19,9 +19,9 @@ free. Without one OTX may answer as well, but has come to refuse that with 429: 
 Rows about CNAME, PTR and other records, and those whose address is a word such as `NXDOMAIN`, come along: they are counted
 and left out. A row that does not say its type is taken by its address.
 
-Not verified: that there is a cap, and where: 500 rows are what its pages show of busy names, so that an answer of exactly as
-many is not taken for whole (another silent cap cannot be seen; set `cap` to it); how many questions an hour OTX allows; that
-times without a zone are UTC.
+Not verified: whether answers end at some number of rows without a word. They are suspected to end at 500, so that one of
+exactly as many is not taken for whole; another cap cannot be seen: should many busy addresses have the same number of rows,
+set `cap` to it. Nor how many questions an hour OTX allows, and that times without a zone are UTC.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def test_exactly_as_many_rows_as_it_is_said_to_end_at_are_not_taken_for_all(
 ) -> None:
     given = [{"hostname": f"n{n}.example.net", "address": ADDRESS, "record_type": "A"} for n in range(rows)]
     server.answers[ADDRESS] = json.dumps({"passive_dns": given, "count": rows}).encode()
-    heard = poll(http, server, cap=cap)
+    heard = poll(http, server, Options(cap=cap))
     assert (heard.end.outcome, len(heard.names)) == (outcome, rows)
     assert outcome is Outcome.COMPLETE or f"it has exactly {rows} rows" in heard.end.reason
 
