@@ -18,6 +18,7 @@ from feedsvc.sources.readings import SAMPLE, Unreadable
 
 _ADDRESSED = ("A", "AAAA")
 _NO_ADDRESS = "answer that is no address"
+_MOST_UNREAD = 64  # parts of an answer that are told: one line of an attacker has room for tens of thousands
 
 
 class Seen(NamedTuple):
@@ -92,6 +93,8 @@ class _Answers:
             self._tell(str(err), answer)
 
     def _tell(self, reason: str, answer: Answer) -> None:
+        if len(self._unread) == _MOST_UNREAD:
+            return
         sample = f"{answer.rrname} {answer.rrtype} {answer.rdata}"
         self._unread.append(BadLine(self._offset, reason, sample.encode("utf-8", "replace")[:SAMPLE]))
 
@@ -127,7 +130,8 @@ def _grouped(grouped: Mapping[str, list[Any]], question: tuple[str, str], seen: 
         except NameRefused as err:
             unread.append(BadLine(seen.offset, f"answer is no name: {err}", str(rdata).encode("utf-8", "replace")[:SAMPLE]))
     rrname, rrtype = question
-    return LogRecord(seen.time, seen.client, rrname, rrtype, tuple(addresses), tuple(chain), seen.offset, tuple(unread))
+    told = tuple(unread[:_MOST_UNREAD])
+    return LogRecord(seen.time, seen.client, rrname, rrtype, tuple(addresses), tuple(chain), seen.offset, told)
 
 
 def join(lookup: Lookup, answer: tuple[str, str], rdata: object, seen: Seen) -> list[LogRecord]:
@@ -148,10 +152,10 @@ def join(lookup: Lookup, answer: tuple[str, str], rdata: object, seen: Seen) -> 
     if rrtype not in _ADDRESSED:
         return []
     address = _address(rdata)
-    lookup.told = True
     client = seen.client or lookup.asked[0].client
     for asked in lookup.asked:
         chain = leads_to(asked.rrname, lookup.targets, owner)
         if chain is not None:
+            lookup.told = True
             return [LogRecord(seen.time, client, asked.rrname, asked.rrtype or rrtype, (address,), chain, seen.offset)]
     return [LogRecord(seen.time, client, owner, rrtype, (address,), (), seen.offset)]
