@@ -23,7 +23,8 @@ when its last line says `succeeded`. `offset` is not used: the vendor says that 
 
 Not verified: how a 429 tells a spent burst from a spent day. It is a burst when it says so, or when calls are left of the
 day; it is the day or the block when none is left, or when nothing is said. Whether a time fence holds its own second is not
-documented (the vendor's `dnstable` counts it in, its manual says "after" and "before"): each is set a second wider.
+documented (the vendor's `dnstable` counts it in, its manual says "after" and "before"): each is set a second wider. Nor is
+it documented that the fences heed the times of a row that zone files alone have seen.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import math
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
@@ -53,9 +54,6 @@ from feedsvc.sources.saf import Saf
 
 SERVER = "https://api.dnsdb.info"
 PATH = "/dnsdb/v2"
-EARLIEST = datetime(2010, 6, 1, tzinfo=UTC)
-"""When its sensors began to collect."""
-
 MOST_ALIASES = 10_000
 """Names in front of one name that are asked for; what more point at is a host of others."""
 
@@ -107,7 +105,6 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     traits = Traits(
         reach="range",
         fenced=True,
-        earliest=EARLIEST,
         concurrency=options.concurrency,
         max_calls=options.max_calls,
         tlp=access.tlp(settings, Tlp.GREEN),

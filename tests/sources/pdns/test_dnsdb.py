@@ -128,7 +128,7 @@ def test_a_mark_before_1970_is_no_time_counted_back_from_now(http: Client, serve
 @pytest.mark.parametrize("strict", [False, True], ids=["a fence holds its second", "a fence leaves its second out"])
 def test_no_name_falls_between_two_halves_of_the_time(http: Client, server: DnsdbServer, *, strict: bool) -> None:
     server.strict, server.results_max = strict, 5
-    server.rows = [row(f"n{n}.example.net", "198.51.100.7", 1, 1_300_000_000 + n * 40_000_000) for n in range(12)]
+    server.rows = [row(f"n{n}.example.net", "198.51.100.7", 1, 1_300_000_000 + n * 12_000_000) for n in range(40)]
     assert poll(http, server.url, ONE_ADDRESS).end.outcome is Outcome.COMPLETE
     fences = {int(at) for call in server.calls for name, at in call.query.items() if name.startswith("time_last")}
     assert len(fences) > 4
@@ -169,6 +169,16 @@ def test_more_names_at_one_address_in_one_hour_than_may_be_fetched_are_partial(h
     assert "other.example" in heard.names
     assert not heard.end.trouble
     assert marks(heard) == []
+
+
+def test_halves_of_the_time_reach_back_to_zone_files_that_are_older_than_sensors(http: Client, server: DnsdbServer) -> None:
+    april = 1_272_125_541  # 2010: zone files were taken in before sensors began to collect
+    server.rows = [row("old.example", "198.51.100.7", april, april)]
+    server.rows += [row(f"n{n}.example.net", "198.51.100.7", april, april + n * 86_400) for n in range(1, 9)]
+    server.results_max = 5
+    heard = poll(http, server.url, parse_netblock("198.51.100.7"))
+    assert heard.end.outcome is Outcome.COMPLETE
+    assert "old.example" in heard.names
 
 
 def test_halving_ends_when_the_netblock_has_cost_its_calls_and_the_next_poll_goes_on(
