@@ -18,12 +18,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from feedsvc.names import MAX_LABEL, MAX_WIRE, Address, encode_labels
+from feedsvc.sources import chains
+from feedsvc.sources.readings import Unreadable
 
 MAX_MESSAGE = 65535
 """Octets of a message (RFC 1035 §4.2.2)."""
-
-MAX_CHAIN = 64
-"""CNAMEs that are followed from one question. Resolvers give up after 8 to 20."""
 
 MAX_JUMPS = 127
 """Pointers in one name: with one for each label, no name needs more."""
@@ -51,10 +50,6 @@ _TYPES = """
 _TYPE_NAMES: Mapping[int, str] = dict(zip(map(int, _TYPES[::2]), _TYPES[1::2], strict=True))
 
 
-class Unreadable(ValueError):
-    """Nothing can be made of a message; the text is one of few reasons, without anything of the message in it."""
-
-
 class Message(NamedTuple):
     """A message that asks for a name, or answers somebody who did.
 
@@ -65,7 +60,8 @@ class Message(NamedTuple):
         rrtype: the asked type, as `type_name` writes it.
         answers: addresses that the asked name leads to, in the order of the message, each once.
         chain: CNAME targets on the way there, canonical, in order.
-        fault: what could not be read, or leads nowhere, though the rest holds: one of few texts; "" for nothing.
+        fault: what could not be read, or leads nowhere, though the rest holds: one of few texts, with nothing of the message
+            in it; "" for nothing.
     """
 
     response: bool
@@ -144,18 +140,8 @@ class _Answers:
             self._gather(sections)
         except Unreadable as err:
             self._fault = str(err)
-        name, chain = question.rrname, list[str]()
-        # A name with addresses is where the way ends: one with a CNAME as well is none of any honest zone (RFC 2181 §10.1).
-        while name not in self._addresses and name in self._targets:
-            name = self._targets[name]
-            if len(chain) == MAX_CHAIN or name == question.rrname or name in chain:
-                self._tell("CNAMEs without an end")
-                break
-            chain.append(name)
-        answers = self._addresses.pop(name, ())
-        if self._addresses:
-            self._tell("address of a name that the question does not lead to")
-        return question._replace(answers=tuple(dict.fromkeys(answers)), chain=tuple(chain), fault=self._fault)
+        way = chains.follow(question.rrname, self._targets, self._addresses)
+        return question._replace(answers=way.answers, chain=way.chain, fault=self._fault or way.fault)
 
     def _tell(self, fault: str) -> None:
         self._fault = self._fault or fault

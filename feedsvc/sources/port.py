@@ -319,7 +319,10 @@ class Waiting(Protocol):
 
 
 Line = tuple[int, bytes, int | None]
-"""Where a line or frame begins, its bytes without what ends or frames it, and where the next begins (None: it is torn)."""
+"""Where a line or frame begins, the bytes that stand there, and where the next begins (None: it is torn).
+
+They are a line without its end, or a frame with what frames it: a log is known again by their fingerprint at that offset.
+"""
 
 
 @runtime_checkable
@@ -327,7 +330,7 @@ class Framed(Protocol):
     """A format that is no lines: it cuts a log into frames itself."""
 
     def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
-        """The frames of a log whose blocks begin at the offset `start`, where a frame begins.
+        """The frames of a log whose blocks begin at the offset `start`, where a frame begins; each with what frames it.
 
         A frame that is not whole at the end comes last and torn. One that is larger than may be is given as its first bytes
         with the offset at which the next begins, and the parser is not shown it. Memory stays bounded whatever the bytes.

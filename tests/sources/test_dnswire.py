@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from feedsvc.names import Address, encode_labels, parse_name
 from feedsvc.sources import dnswire
-from feedsvc.sources.dnswire import Message, Unreadable, packed_address, type_name
+from feedsvc.sources.chains import MAX_CHAIN
+from feedsvc.sources.dnswire import Message, packed_address, type_name
+from feedsvc.sources.readings import Unreadable
 
 LABELS = st.binary(min_size=1, max_size=12) | st.sampled_from(
     [b"www", b"WwW", b"k3xq", b"a.b", b"\0", b"-", b"_dmarc", b"\xff"]
@@ -208,7 +210,7 @@ class TestAnswers:
     def test_a_chain_is_followed_so_far_and_no_further(self) -> None:
         path = [packed("k3xq.example.net."), *(packed(f"n{number}.example.org.") for number in range(100))]
         found = read(raw(K3XQ, *(record(owner, 5, target) for owner, target in itertools.pairwise(path))))
-        assert len(found.chain) == dnswire.MAX_CHAIN
+        assert len(found.chain) == MAX_CHAIN
         assert found.fault == "CNAMEs without an end"
 
     def test_of_two_cnames_of_a_name_the_first_is_followed(self) -> None:
