@@ -53,6 +53,9 @@ class Aliases(Rows):
             self._settle(row, line)
         return super().batch()
 
+    def _as_plain(self, line: bytes) -> None:
+        """No row is plain here: one with an address is no alias, however well it reads."""
+
     def _read(self, row: Row, line: bytes) -> None:
         name, rdata = shape(row)
         rrtype = str(row.rrtype).upper()

@@ -106,6 +106,10 @@ class Tally:
             return
         for fault in faults(found):
             self._refusals.add(fault)
+        if found.kind != "dns":
+            # The name in a TLS hello or in `Host` is what a client says of itself: malware that says a bank's name would put
+            # the bank on a list. Until such evidence is judged for what it is, a sweep shows it and no list takes it.
+            return
         addresses = inside(found, self._netblocks)
         for address in addresses:
             for observation in observations(found, address):

@@ -148,13 +148,13 @@ class Quota(RuleBasedStateMachine):
 
 
 Quota.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, stateful_step_count=5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
 @pytest.mark.timeout(600)
 class TestQuota(Quota.TestCase):  # type: ignore[misc, valid-type]
-    """200 runs of eight events each."""
+    """200 runs of up to five events each."""
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.names import NetblockMap, parse_address, parse_name, parse_netblock
-from feedsvc.sources.port import BadLine, LogRecord
+from feedsvc.sources.port import BadLine, Kind, LogRecord
 from feedsvc.sources.records import MAX_WAY, Refusals, Tally, inside, is_name, observations, printable, way
 
 NETBLOCKS = NetblockMap([parse_netblock("198.51.100.0/24"), parse_netblock("2001:db8:77::/48")])
@@ -71,3 +73,10 @@ def test_a_tally_starts_anew_after_each_batch() -> None:
     assert (len(batch.observations), len(batch.sightings), len(batch.refused), len(batch.cursors)) == (1, 1, 1, 1)
     again = tally.batch()
     assert (again.observations, again.sightings, again.refused, again.cursors) == ((), (), (), ())
+
+
+@pytest.mark.parametrize("kind", ["tls", "http", "connection"])
+def test_what_a_client_says_of_itself_is_no_evidence(kind: Kind) -> None:
+    tally = Tally("log", NETBLOCKS)
+    tally.add(replace(record("198.51.100.1", client="10.0.0.7"), kind=kind))
+    assert (tally.batch().observations, tally.batch().sightings) == ((), ())
