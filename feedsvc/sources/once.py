@@ -37,12 +37,14 @@ class Once:
 
     Args:
         state: where an earlier one stopped.
+        each: what counts was chosen by the settings, and counts, whatever else there is.
 
     Raises:
         SourceError: the state is none.
     """
 
-    def __init__(self, state: str = "") -> None:
+    def __init__(self, state: str = "", *, each: bool = False) -> None:
+        self._each = each
         self._held: list[LogRecord] = []
         self._weight = 0
         self._shown = state if state in {_ANSWERS, _NO_ANSWERS} else ""
@@ -56,10 +58,12 @@ class Once:
 
     def wants(self, side: Side) -> bool:
         """Whether a message of this side may count: what does not need not be read."""
-        return side == "answered" or self._shown != _ANSWERS
+        return self._each or side == "answered" or self._shown != _ANSWERS
 
     def take(self, side: Side, record: LogRecord) -> tuple[LogRecord, ...]:
         """What counts by now, in the order of the log."""
+        if self._each:
+            return (record,)
         if side == "answered":
             self._shown = _ANSWERS
             self._held = []

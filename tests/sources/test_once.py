@@ -75,6 +75,13 @@ class TestOnce:
         before = [found for side, one in messages[:middle] if first.wants(side) for found in first.take(side, one)]
         assert before + run(messages[middle:], Once(first.state())) == run(messages)
 
+    def test_what_was_chosen_by_settings_counts_whatever_else_there_is(self) -> None:
+        sides: list[Side] = ["answered", "asked", "upstream"]
+        messages: Told = [(side, record(number)) for number, side in enumerate(sides * 3)]
+        chosen = Once(each=True)
+        assert run(messages, chosen) == [one for _, one in messages]
+        assert chosen.state() == ""
+
     def test_a_new_log_has_nothing_to_remember(self) -> None:
         assert Once().state() == ""
 

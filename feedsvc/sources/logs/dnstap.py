@@ -40,6 +40,7 @@ from feedsvc.sources import dnswire, frames, framestreams, protobuf
 from feedsvc.sources.once import Once, Side
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable
+from feedsvc.sources.records import is_name
 
 CONTENT_TYPE = b"protobuf:dnstap.Dnstap"
 
@@ -80,22 +81,23 @@ class Options:
 
 def build(options: Options, zone: tzinfo = UTC) -> LogFormat:  # noqa: ARG001 - dnstap has epoch seconds
     """The format, ready to read."""
-    return Dnstap(frozenset(_NUMBERS[name] for name in options.messages))
+    return Dnstap({_NUMBERS[name]: _SIDES[_NUMBERS[name]] for name in options.messages})
 
 
 class Dnstap:
     """dnstap files: see the module's manual page.
 
     Args:
-        types: the message types to read, by their numbers; empty to read each lookup once.
+        sides: the message types to read, each message of them; empty to read each lookup once.
     """
 
-    def __init__(self, types: frozenset[int] = frozenset()) -> None:
-        self._types = types
+    def __init__(self, sides: Mapping[int, Side]) -> None:
+        self._sides = sides
 
     def parser(self, state: str = "") -> DnstapParser:
         """See `LogFormat`."""
-        return DnstapParser(self._types, state)
+        once = Once(state.removeprefix(_FOREIGN), each=bool(self._sides))
+        return DnstapParser(self._sides or _SIDES, once, foreign=state.startswith(_FOREIGN))
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with the control frame of a dnstap stream."""
@@ -114,10 +116,10 @@ class Dnstap:
 class DnstapParser:
     """Reads the frames of one file; remembers what the stream is, and which of the messages count."""
 
-    def __init__(self, types: frozenset[int], state: str) -> None:
-        self._types = types
-        self._foreign = state.startswith(_FOREIGN)
-        self._once = Once(state.removeprefix(_FOREIGN))
+    def __init__(self, sides: Mapping[int, Side], once: Once, *, foreign: bool) -> None:
+        self._sides = sides
+        self._once = once
+        self._foreign = foreign
 
     def state(self) -> str:
         """See `LogParser`."""
@@ -146,13 +148,11 @@ class DnstapParser:
     def _read(self, data: bytes, offset: int) -> Parsed:
         message = _message(data)
         number = message.get(_TYPE)
-        side = _SIDES.get(number) if isinstance(number, int) else None
-        if side is None or (number not in self._types if self._types else not self._once.wants(side)):
+        side = self._sides.get(number) if isinstance(number, int) else None
+        if side is None or not self._once.wants(side):
             return None
         record = _record(message, side, offset)
-        if record is None or self._types:
-            return record
-        return self._once.take(side, record)
+        return self._once.take(side, record) if record else None
 
 
 def _is_dnstap(data: bytes) -> bool:
@@ -183,7 +183,7 @@ def _message(data: bytes) -> Mapping[int, protobuf.Value]:
 def _record(message: Mapping[int, protobuf.Value], side: Side, offset: int) -> LogRecord | None:
     octets = _octets(message, side)
     found = dnswire.read(octets)
-    if found is None:
+    if found is None or not is_name(found.rrname):
         return None
     client, unread = None, []
     if side != "upstream":
