@@ -66,11 +66,18 @@ class Tail:
                 for found in finish(parser):
                     self._tally.add(found)
         except SourceError as err:
-            broken = err
+            broken = _naming(log.name, err)
         # Also where nothing was read: what the parser was waiting for is told by now, and not once more by the next poll.
         position = _after(last, start, log, parser) if last else replace(start, state=parser.state())
         self._taken = position.offset - handed_out
         return position, broken
+
+
+def _naming(name: str, err: SourceError) -> SourceError:
+    """The error with the log's name in front: a format that cuts frames does not know it."""
+    if str(err).startswith(f"{name}: "):
+        return err
+    return type(err)(f"{name}: {err}", permanent=err.permanent)
 
 
 def _end_of(line: Line) -> int:

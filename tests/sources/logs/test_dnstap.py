@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.errors import SourceError
+from feedsvc.model import Outcome
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import framestreams
 from feedsvc.sources.logfile import MAX_LINE, LogDamaged, LogFile, cut, finish, peek, read_line
@@ -387,6 +388,18 @@ class TestFollowing:
         rolled.unlink()
         reader.poll_all()
         assert reader.names() == once("aaaa", "bbbb", "cccc")
+
+    def test_where_frames_cannot_be_told_apart_the_poll_is_partial_until_the_next_stream(self, tmp_path: Path) -> None:
+        path, reader = tmp_path / "dnstap.bin", Reader(str(tmp_path / "dnstap.bin"))
+        append(path, frames(message("CLIENT_RESPONSE", hit("aaaa"))) + b"\xff" * 9000)
+        for _ in range(2):
+            end = reader.poll()
+            assert end.outcome is Outcome.PARTIAL
+            assert end.reason.startswith(f"{path}: no frame begins at byte ")
+        append(path, frames(message("CLIENT_RESPONSE", hit("bbbb"))))
+        reader.poll_all()
+        assert reader.names() == once("aaaa", "bbbb")
+        assert [one.count for one in reader.refused] == [1]
 
     def test_queries_alone_are_read_when_the_file_is_at_rest(self, tmp_path: Path) -> None:
         append(tmp_path / "dnstap.bin", log(traffic(seed=5, size=20), "RESOLVER_RESPONSE"))
