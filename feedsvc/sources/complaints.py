@@ -15,6 +15,7 @@ from feedsvc.sources import bodies
 from feedsvc.sources.cof import Rows
 from feedsvc.sources.endings import broken
 
+_WORDS = re.compile(rb'"(?:errors?|exception|detail|status)"')
 _BAD = re.compile(r"error|fail|rate.?limit|\blimited|exceeded|too many|timed? ?out", re.IGNORECASE)
 _NONE = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
 
@@ -43,7 +44,7 @@ class Complaints:
     def among(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The same lines; raises what they raise."""
         for line in lines:
-            if b'"rrname"' not in line and not self.heard and _complains(line):
+            if b'"rrname"' not in line and not self.heard and _WORDS.search(line) and _complains(line):
                 self.heard = line
             yield line
 

@@ -24,6 +24,7 @@ _TYPE = ("rrtype", "type", "recordtype")
 _FIRST = ("timefirst", "firstseen", "firsttime", "first")
 _LAST = ("timelast", "lastseen", "lasttime", "last")
 
+_FEW = 100_000  # rows, of which a tenth must be some
 _COMPLAINTS = ("error", "errors", "warning", "warnings", "truncated", "limited", "partial")
 _NONE = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
 _GOOD = frozenset({"ok", "success", "succeeded", "successful", "done", "finished", "complete", "completed"})
@@ -46,7 +47,7 @@ class Guesses:
 
         Args:
             rows: what takes the rows.
-            form: why one is left out that is none.
+            form: what each should be: "a row of Spamhaus".
         """
         self.torn = False
         self.complaint = b""
@@ -57,17 +58,25 @@ class Guesses:
         """Yield what the lines of an answer say.
 
         Raises:
-            SourceError: as the lines do, when what came before was yielded; or far too many rows for their room.
+            SourceError: as the lines do, when what came before was yielded; there are far too many rows for their room; or
+                hardly any of many is one.
         """
         try:
             for text, ended in self._texts(line for line in lines if line.strip()):
                 self.torn = not self._take(text) and not ended
+                self._give_up_on_junk()
                 if self._rows.full:
                     yield self._rows.batch()
         except SourceError:
             yield self._rows.batch()
             raise
         yield self._rows.batch()
+
+    def _give_up_on_junk(self) -> None:
+        """Look no further where hardly anything is a row: each costs as much time as one that is."""
+        seen, understood = self._rows.seen, self._rows.understood
+        if seen > _FEW and understood < seen // 10:
+            raise SourceError(f"of the first {seen:,} rows of the answer only {understood:,} can be read as {self._form}")
 
     def _texts(self, lines: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
         """Each row as it came, and whether it was whole or torn off in its middle, should it be no JSON."""
@@ -123,7 +132,7 @@ class Guesses:
         if isinstance(kind, str) and kind.upper() not in ADDRESS_TYPES:
             self._rows.leave_out(OTHER_TYPE, text, understood=is_row)
         elif not is_row:
-            self._rows.leave_out(self._form, text, understood=False)
+            self._rows.leave_out(f"not {self._form}", text, understood=False)
             self._listen(bodies.one(text, dict[str, msgspec.Raw]) or {})
         else:
             first, last = times.from_text(_first(row, _FIRST)), times.from_text(_first(row, _LAST))

@@ -55,7 +55,8 @@ V2 = "https://api-pdns.spamhaustech.com"
 CAP = 100_000
 """Rows of one answer of deteque; `query_limit` can only lower it."""
 
-NO_ROW = "not a row of Spamhaus"
+FORM = "a row of Spamhaus"
+NO_ROW = f"not {FORM}"
 
 _JSON = {"Accept": "application/json"}
 _FULL = End(Outcome.PARTIAL, "the answer has as many rows as Spamhaus gives at once")
@@ -181,11 +182,11 @@ class _Deteque(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
-        guesses = Guesses(rows, NO_ROW)
+        guesses = Guesses(rows, FORM)
         yield from guesses.read(answer.lines(longest=LARGEST))  # all rows may stand in one
         if guesses.torn:
             return Reply(broken("the answer ends in the middle of a row", rows.understood))
-        end = rows.end("a row of Spamhaus")
+        end = rows.end(FORM)
         if end.outcome is Outcome.COMPLETE and guesses.complaint:
             said = answer.shown(guesses.complaint)
             return Reply(broken(f"Spamhaus could not answer in full: {said}", rows.understood))
@@ -260,7 +261,10 @@ class _V2(Provider):
         document = bodies.whole(answer, _Document, "a document of Spamhaus")
         records = bodies.rows(document.records)
         for record in records or ():
-            rows.feed(bytes(record))  # a `Raw` is no bytes, whatever its annotations say
+            if len(record) <= bodies.LONGEST:
+                rows.feed(bytes(record))  # a `Raw` is no bytes, whatever its annotations say
+            else:
+                rows.leave_out(NO_ROW, bytes(record), understood=False)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
@@ -273,7 +277,7 @@ class _V2(Provider):
             return Reply(broken(f"Spamhaus could not answer: {said}", rows.understood))
         if records is None and hits != 0:
             return Reply(broken("the answer has no records: is the URL right?", 0))
-        end, count = rows.end("a row of Spamhaus"), len(records or ())
+        end, count = rows.end(FORM), len(records or ())
         if end.outcome is Outcome.COMPLETE and (count >= self.options.limit or (hits or 0) > count):
             return Reply(_FULL, limited=True)
         return Reply(end)

@@ -159,6 +159,15 @@ def test_what_stands_beside_rows_may_say_that_they_are_not_all(
         assert f"Spamhaus could not answer in full: {said}" in heard.end.reason
 
 
+def test_an_answer_of_hardly_any_rows_is_given_up(http: Client, server: Server) -> None:
+    heard = told(
+        http, server, b'{"hostname": "a.example.net", "ip": "198.51.100.7"}\n' * 9 + b'{"note": "junk"}\n' * 200_000
+    )
+    assert heard.end.outcome is Outcome.PARTIAL
+    assert "of the first 100,001 rows of the answer only 9 can be read as a row of Spamhaus" in heard.end.reason
+    assert heard.names == ["a.example.net"]
+
+
 def test_an_array_on_one_line_may_be_as_long_as_an_answer(http: Client, server: Server) -> None:
     rows = [{"hostname": f"n{n}.example.net", "ip": "198.51.100.7"} for n in range(30_000)]
     heard = told(http, server, json.dumps(rows).encode())
