@@ -8,7 +8,8 @@ Asks `GET {url}/query/{address}` with HTTP Basic of `username_env` and `password
     First / last seen   both, in seconds; a count
     Cap                 the server's own, said in the header `x-dribble-errors`: that address is partial, and as it cannot be
                         asked about in smaller parts it stays so
-    Pages               of `page_size` rows, one after the other; `max_calls` ends that till the next poll
+    Pages               of `page_size` rows, one after the other; `max_calls` ends that till the next poll. A place that
+                        leads back to pages that were read, or a line that tells an error, makes the address partial
     Cost of a /24       a /24 costs 256 questions a poll, and one more for each further page
     Names in front      yes: the CNAMEs that point at a name, among all the records of that name
     Passing on          CIRCL restricts it: `green` unless you set `tlp`

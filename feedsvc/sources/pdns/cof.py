@@ -9,7 +9,8 @@ that `header` names, or nothing.
     First / last seen   both, in seconds; a count where the server has one
     Cap                 the server's own, and mostly silent. What says in `x-dribble-errors` or `x-dribble-cursor` that there
                         is more than it gave is believed, and a line that tells an error in place of a row: that is
-                        partial. D4 leaves out names with 200 addresses and more, and says nothing: that cannot be seen
+                        partial. D4 leaves out names with 200 addresses and more, and names that were taken in with
+                        capital letters, and says nothing: that cannot be seen
     Cost of a /24       a /24 costs 256 questions a poll
     Names in front      where `front_path` names the place: for D4 that is `fquery`
     Passing on          whatever you have agreed with whoever runs it: set `tlp`; `clear` otherwise
@@ -21,7 +22,8 @@ asked about unless told not to, which would warn whoever runs the name: the head
 forbids it goes with every question. Rows about addresses outside the netblock, which D4 sends along, are counted and left
 out.
 
-Not verified: that any server but CIRCL's knows that header. Do not use this provider for a server that resolves what it is
+Not verified: that a server finds an IPv6 address however it spells it itself; it is asked for as RFC 5952 writes it. Nor that
+any server but CIRCL's knows that header. Do not use this provider for a server that resolves what it is
 asked about and cannot be told not to.
 """
 

@@ -11,7 +11,7 @@ Sentinel; older ones are for Defender TI and its API. `url` is only needed for a
     Time filter         no: every poll brings everything, and history knows what of it is new; `overlap` means nothing here
     First / last seen   both; no count
     Cap                 pages of `page_size` records. An answer that has more names its next page, and is complete when it
-                        names none. A page on another host, or the same one again, is not asked for: that is partial
+                        names none. A page on another host, or one that was read, is not asked for: that is partial
     Cost of a /24       256 questions, and one more for each further page
     Passing on          Microsoft's terms decide: `green` unless `tlp` says otherwise
     Not found           404 with an error of Graph's; any other 404 is no record only if it knew another address in the poll

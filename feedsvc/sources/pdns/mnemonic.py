@@ -9,7 +9,8 @@ mnemonic's. No key is needed; with `api_key_env` it goes into the header `Argus-
     Cap                 1,000 rows a page without a key, 10,000 with one (`page_size`). The number is always sent: without it
                         25 rows come and nothing says so; one that is too large is a 412. Further pages follow by `offset`
                         until as many rows came as `count` says. A row flagged `partialResult`, or a `count` of exactly one
-                        full page, means that more is there than was given: partial, as nothing narrower can be asked
+                        full page (by our number, or by a lower one that the answer tells), means that more is there than
+                        was given: partial, as nothing narrower can be asked
     Cost of a /24       256 questions a poll, and one more for each further page. Without a key that takes 26 minutes, and a
                         quarter of a day's quota
     Passing on          each row says how far, and that is kept: white or clear, green, amber, red; any other text is taken

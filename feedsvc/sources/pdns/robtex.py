@@ -12,7 +12,7 @@ only needed for another server than Robtex' own.
     Passing on          open data: `clear` unless you set `tlp`
     Not found           200 with nothing; 404 is a wrong URL
     Quotas              strict; `per_minute` keeps below. Who asks too often gets 429, `{"status":"ratelimited"}`, or a page
-                        in HTML: that ends the poll
+                        in HTML: that ends the poll, also when it comes behind rows
 
 The same row may come twice, and counts once.
 

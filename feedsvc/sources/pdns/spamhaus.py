@@ -23,7 +23,9 @@ each question.
                         Not verified: the words of CHECK_QUOTA; figures that cannot be told apart teach nothing
 
 Not verified: what the fields of a row are called by deteque, and whether its rows are lines, an array, or an array within an
-object. Each of these is read, and the usual names are known; an answer of which no row can be read is a failure.
+object. Each of these is read, and the usual names are known; an answer of which no row can be read is a failure. What says
+`error`, `warning`, `truncated` or a `status` that is not good, beside rows or in place of one, makes them partial. An array
+or object is held as a whole; one over 16 MiB is asked for in halves.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ Asks `GET {url}/investigate/v2/pdns/ip/{address}`, the latest records first. Acc
 Known from Cisco's OpenAPI description, and not verified on the service itself: the spelling of the parameters, that
 `maxLastSeen` takes milliseconds, as the records have it, that `pdns/domain` lists the names that point at one and not those
 that it points at, and at what time of day the 2,000 begin anew. `minLastSeen` is not used: if it were read in another unit,
-an empty answer would look like no news. A list and a list in `records` are both read, and what `pageInfo` says beside it.
+an empty answer would look like no news. A list and a list in `records` are both read, and what `pageInfo` says beside it;
+one that cannot be read makes the address partial.
 Times are read from the ISO texts, which may lack seconds, where the numbers are none.
 """
 

@@ -6,13 +6,14 @@ host than app.validin.com, as enterprises have one.
 
     Netblocks           yes, as one CIDR prefix. Not verified: how short it may be, and whether IPv6 prefixes are known
     Time filter         since the last complete answer, less the overlap, by `lookback`, in whole days; one more day is asked
-                        for, as days are coarse. `first_seen` and `last_seen` are not sent: nothing says whether they narrow
+                        for, as days are coarse. Not verified: that it reaches back from the last time that a name was
+                        seen. `first_seen` and `last_seen` are not sent: nothing says whether they narrow
                         by the first or by the last time that a name was seen, and the wrong one would hide names that were
                         known before. So a cut answer is asked for in parts of the netblock, never of time
     First / last seen   both, in seconds, rounded by Validin to 6 hours; texts in ISO 8601 are read as well. No count
     Cap                 the plan's own rows an answer: 250 free, 20,000 and more for enterprises; `limit` can only lower it.
                         A cut answer says `limited: true`; the netblock is then asked in halves, down to single addresses.
-                        An answer that does not say is not called complete
+                        An answer that does not say is not called complete, nor one with fewer rows than it counts
     Cost of a /24       a /24 costs one call, and more when its answer was cut
     Names in front      yes: the rows `CNAME_FOR` of `/api/axon/domain/dns/extra/{name}`, one call a name. Not verified: on
                         which side of such a row the alias stands; the side that is not the asked name is taken

@@ -8,7 +8,8 @@ another server than `https://www.virustotal.com`; `/api/v3` is put behind it whe
                         nothing here, but with `newest_first`
     First / last seen   one date alone, of the last time the name was resolved: it is the last seen, and there is no first
     Cap                 40 rows a page, and as many pages as there are, by cursors. Pages that end before as many rows came
-                        as `count` said are partial. An address whose cursor was forgotten is asked from its first page on
+                        as `count` said are partial, and so are pages whose cursors lead in a circle. An address whose
+                        cursor was forgotten is asked from its first page on
     Cost of a /24       256 questions, and one for each further 40 names of an address: at least an hour and half a day's
                         quota of a public key
     Passing on          your contract decides: `green` unless `tlp` says otherwise. By VirusTotal's terms the public key
