@@ -22,9 +22,9 @@ asked about unless told not to, which would warn whoever runs the name: the head
 forbids it goes with every question. Rows about addresses outside the netblock, which D4 sends along, are counted and left
 out.
 
-Not verified: that a server finds an IPv6 address however it spells it itself; it is asked for as RFC 5952 writes it. Nor that
-any server but CIRCL's knows that header. Do not use this provider for a server that resolves what it is
-asked about and cannot be told not to.
+Not verified: that a server finds an IPv6 address however it spells it itself; it is asked for as RFC 5952 writes it. Nor
+that any server but CIRCL's knows that header. Do not use this provider for a server that resolves what it is asked about and
+cannot be told not to.
 """
 
 from __future__ import annotations
