@@ -16,7 +16,8 @@ from feedsvc.http.wire import WIRE_ERRORS, Due
 _STEP = 65_536  # bytes decompressed at a time, so that a gzip bomb costs no more than this at once
 _MEMBERS = 10_000  # of a gzip; those that hold nothing cost time and no room
 _FEW, _SHORTEST = 100_000, 8  # lines of an answer, above which they must have so many bytes on the average
-_MARKUP = (b"<", b"\xef\xbb\xbf<")  # how HTML and XML begin, with or without a byte order mark; no NDJSON does
+_MARK = b"\xef\xbb\xbf"  # of the order of bytes; RFC 8259 §8.1 lets it be ignored
+_MARKUP = b"<"  # how HTML and XML begin; no NDJSON does
 
 _Line = TypeVar("_Line", bytes, bytearray)
 
@@ -135,7 +136,7 @@ class Answer:
 
     def _chunks(self) -> Iterator[bytes]:
         room = self._bounds.max_bytes
-        for chunk in self._decoded():
+        for chunk in _unmarked(self._decoded()):
             yield chunk[:room]
             room -= len(chunk)
             if room < 0:
@@ -193,3 +194,16 @@ class Answer:
             return inflate.decompress(chunk, _STEP)
         except zlib.error as err:
             raise HttpError(f"{self._bounds.host}: the answer is not the gzip it says it is") from err
+
+
+def _unmarked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks of a text without its byte order mark, which would make the first row of many unreadable."""
+    begun = b""
+    for chunk in chunks:
+        begun += chunk
+        if not _MARK.startswith(begun):
+            yield begun.removeprefix(_MARK)
+            break
+    else:
+        yield begun.removeprefix(_MARK)
+    yield from chunks

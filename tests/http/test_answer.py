@@ -40,6 +40,19 @@ def test_a_carriage_return_inside_a_line_does_not_end_it(client: Client, server:
     assert read(client, server, Reply(body=[b'{"a":\r1}\n']))[0] == [b'{"a":\r1}\n']
 
 
+@pytest.mark.parametrize("pieces", [[b"\xef\xbb\xbf" + ROW], [b"\xef", b"\xbb", b"\xbf", ROW], [b"\xef\xbb\xbf{", ROW[1:]]])
+def test_a_byte_order_mark_is_no_part_of_the_first_row(client: Client, server: Scripted, pieces: list[bytes]) -> None:
+    server.pages["/x"] = Reply(body=[*pieces, ROW], framing="chunked")
+    assert read(client, server, server.pages["/x"]) == ([ROW, ROW], None)
+    with client.ask(Request(f"{server.url}/x")) as answer:
+        assert answer.read() == ROW + ROW
+
+
+@pytest.mark.parametrize("body", [b"\xef", b"\xef\xbb", b"\xef\xbc\xbf\n"])
+def test_half_a_byte_order_mark_is_what_it_is(client: Client, server: Scripted, body: bytes) -> None:
+    assert b"".join(read(client, server, Reply(body=[body]))[0]) == body
+
+
 def test_an_empty_body_has_no_lines(client: Client, server: Scripted) -> None:
     assert read(client, server, Reply()) == ([], None)
     assert read(client, server, Reply(204)) == ([], None)
