@@ -21,6 +21,10 @@ from feedsvc.sources.port import Line
 LOST = 1 << 62
 """The size of what can be no frame: it reaches to the next mark."""
 
+_CREDIT = 4 * MAX_LINE
+# Octets that may be asked about before as many were cut: frames full of marks, each of which reaches over all that follow,
+# would take for ever otherwise.
+
 _NEVER = re.compile(rb"(?!)")
 
 _Frame = tuple[int, bytes, int]
@@ -77,6 +81,7 @@ class Cutter:
         self._wanted = 1  # octets of the buffer without which nothing new can be told
         self._lost: _Frame | None = None  # what can be no frame, by its first octets
         self._ended = False
+        self._credit = _CREDIT
 
     def feed(self, block: bytes) -> Iterator[Line]:
         """The frames that are whole by now; to be run to its end before the next block is fed."""
@@ -125,11 +130,17 @@ class Cutter:
     def _whole(self, at: int, size: int) -> tuple[bytes, int]:
         """A frame, and the offset where the next begins: behind it, or at a mark that it took for a part of its own."""
         end = at + size
-        frame = bytes(self._buffer[at:end])
         mark = self._framing.mark.search(self._buffer, at + 1, end + self._ahead)
-        if mark and mark.start() < end and not self._framing.sound(frame):
+        if mark and mark.start() < end and not self._is_sound(at, size):
             end = mark.start()
-        return frame[: end - at], self._offset + end
+        self._credit = min(self._credit + end - at, _CREDIT)
+        return bytes(self._buffer[at:end]), self._offset + end
+
+    def _is_sound(self, at: int, size: int) -> bool:
+        if size > self._credit:
+            return False
+        self._credit -= size
+        return self._framing.sound(bytes(self._buffer[at : at + size]))
 
     def _found_again(self, at: int) -> _Frame | None:
         """What was passed over, once its end or a mark is there."""

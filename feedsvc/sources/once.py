@@ -27,7 +27,7 @@ LONG = 60.0
 """Seconds of the log's own time. Servers and clients give up sooner."""
 
 MOST = 4096
-"""Names and addresses that are held back."""
+"""Names, addresses and faults that are held back."""
 
 _ANSWERS, _NO_ANSWERS = "answers", "no answers"
 
@@ -84,7 +84,7 @@ class Once:
 
     def _hold(self, record: LogRecord) -> None:
         self._held.append(record)
-        self._weight += 1 + len(record.answers) + len(record.chain)
+        self._weight += 1 + len(record.answers) + len(record.chain) + len(record.unread)
 
 
 def _records(state: str) -> list[LogRecord]:

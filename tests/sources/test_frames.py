@@ -7,6 +7,7 @@ import re
 import struct
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from fstrm import FstrmCodec  # type: ignore[import-untyped]
@@ -157,6 +158,18 @@ class TestLost:
         assert [frame for _, frame, _ in found[1:]] == [BEGIN]
         assert found[0][2] == 8 + (200 << 20)
         assert most < 8 << 20
+
+    def test_broken_frames_that_reach_over_each_other_are_not_gone_through_again_and_again(self) -> None:
+        asked: list[int] = []
+
+        def is_sound(frame: bytes) -> bool:
+            asked.append(len(frame))
+            return False
+
+        text = (struct.pack("!I", MAX_LINE // 2) + b"!" + BEGIN) * 40_000
+        found = list(cut(replace(FRAMING, sound=is_sound), iter([text])))
+        assert len(found) == 80_000
+        assert sum(asked) < 8 * MAX_LINE
 
     @given(st.binary(max_size=400), st.lists(st.integers(0, 400)))
     def test_any_bytes_are_cut_without_gaps_or_end_in_damage(self, text: bytes, cuts: list[int]) -> None:

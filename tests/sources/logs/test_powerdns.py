@@ -77,7 +77,7 @@ class TestRealStreams:
         assert not [one.unread for one in found if one.unread]
         assert {one.client for one in found} == clients
 
-    @pytest.mark.parametrize("name", [path.name for path in sorted(SAMPLES.glob("[rd]*.pb"))])
+    @pytest.mark.parametrize("name", [path.name for path in sorted(SAMPLES.glob("*-*.pb")) if path.stem != "behind-a-hole"])
     def test_its_first_bytes_show_that_it_is_such_a_stream(self, name: str) -> None:
         with LogFile.open(str(SAMPLES / name)) as found:
             head, _ = peek(found.blocks())
@@ -123,6 +123,26 @@ class TestRealStreams:
     )
     def test_a_type_that_is_asked_for_is_read_whatever_else_there_is(self, messages: list[MessageType], count: int) -> None:
         assert len(sample("recursor-4.8.pb", only(*messages))) == count
+
+
+class TestRefused:
+    def test_every_message_that_cannot_be_read_is_told_with_its_reason_and_the_rest_is_read(self) -> None:
+        found = read((SAMPLES / "refused.pb").read_bytes())
+        assert [one.reason if isinstance(one, BadLine) else one.rrname for one in found] == [
+            "k3xq.example.net",
+            "message without what it should have",
+            "question is no name: empty label",
+            "message without a time",
+            "message without a time",
+            "message ends within a field",
+            "field of no known kind",
+            "k3xq.example.net",
+            "message that is cut short, or none",
+            "k3xq.example.net",
+            "message that is cut short, or none",
+            "k3xq.example.net",
+            "message that is cut short, or none",
+        ]
 
 
 class TestMessages:
