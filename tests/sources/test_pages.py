@@ -19,6 +19,7 @@ PLACES = st.builds(
     told=st.none() | st.integers(0, 10**15 - 1),
     beginning=st.integers(1, 9),
     lacking=st.booleans(),
+    seen=st.just("") | st.text("0123456789abcdef", min_size=12, max_size=12),
 )
 
 
@@ -95,3 +96,13 @@ def test_what_is_no_number_of_rows_is_none(value: object) -> None:
 
 def test_a_number_of_rows_is_one() -> None:
     assert [number_of_rows(value) for value in (0, 7, 10**15 - 1)] == [0, 7, 10**15 - 1]
+
+
+def test_the_rows_of_the_page_before_are_no_further_page() -> None:
+    after = following(Place(), 100, 250, "a" * 12)
+    assert after == Place(2, 100, 250, seen="a" * 12)
+    assert isinstance(after, Place)
+    end = following(place(str(after)), 100, 250, "a" * 12)
+    assert isinstance(end, End)
+    assert (end.outcome, end.trouble) == (Outcome.PARTIAL, False)
+    assert following(after, 100, 250, "b" * 12) == Place(3, 200, 250, seen="b" * 12)

@@ -213,7 +213,7 @@ class _Mnemonic(Provider):
 
     def _reply(self, here: Place, rows: Rows, page: _Page) -> Reply:
         end = rows.end("one of mnemonic's")
-        after = pages.following(here, rows.seen, page.told) if end == COMPLETE else end
+        after = pages.following(here, rows.seen, page.told, pages.fingerprint(page.rows)) if end == COMPLETE else end
         if isinstance(after, Place):
             return Reply(COMPLETE, page=str(after))
         if after != COMPLETE:

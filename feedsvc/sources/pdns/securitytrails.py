@@ -72,7 +72,7 @@ _HINTS: Mapping[int, str] = {
     429: "SecurityTrails says so when the month's quota is spent, and when questions come too fast",
 }
 _OF_USAGE = 65_536  # bytes of the answer about the quota
-_AT = re.compile(r"([0-9]{1,3}):([0-9-]+)")
+_AT = re.compile(r"([0-9]{1,3}):([0-9a-f-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +330,7 @@ def _following(here: Place, listing: _Listing, rows: Rows) -> Place | End:
         return end
     if listing.unreachable:
         return broken(f"it has {listing.count:,} names, more than its pages lead to", here.rows + rows.seen, trouble=False)
-    return pages.following(here, rows.seen, listing.count)
+    return pages.following(here, rows.seen, listing.count, pages.fingerprint(listing.records))
 
 
 def _after(at: _At, listing: _Listing, rows: Rows, netblock: Netblock) -> Reply:

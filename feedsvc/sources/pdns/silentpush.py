@@ -49,6 +49,7 @@ from feedsvc.sources import access, bodies, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
 from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.pages import fingerprint, repeated
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
 SERVER = "https://api.silentpush.com"
@@ -59,8 +60,9 @@ JOBS = 5
 
 _JSON = {"Accept": "application/json"}
 _WAIT = "20"  # seconds that the server waits for a job before it says that it runs; below the client's own patience
-_PAGE = re.compile(r"([0-9]{1,12})|job:([A-Za-z0-9_-]{1,100}):([0-9]{1,3}):([0-9]{1,12})")
+_PAGE = re.compile(r"(?:job:([A-Za-z0-9_-]{1,100}):([0-9]{1,3}):)?([0-9]{1,12})(?:/([0-9a-f]{12}))?")
 _JOB = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_NO_WORDS = "an error without words"
 _NO_ERROR = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
 _DONE = frozenset({"SUCCESS", "SUCCEEDED", "SUCCESSFUL", "COMPLETE", "COMPLETED", "FINISHED", "DONE", "OK"})
 _FAILED = frozenset({"FAILURE", "FAILED", "ERROR", "REVOKED", "CANCELLED"})
@@ -118,23 +120,23 @@ class _Page:
 
     Attributes:
         tries: how often the job was asked for.
+        seen: what stands for the rows of the page before.
     """
 
     skip: int = 0
     job: str = ""
     tries: int = 0
+    seen: str = ""
 
     def __str__(self) -> str:
-        return f"job:{self.job}:{self.tries}:{self.skip}" if self.job else str(self.skip)
+        job, seen = f"job:{self.job}:{self.tries}:" if self.job else "", f"/{self.seen}" if self.seen else ""
+        return f"{job}{self.skip}{seen}"
 
     @classmethod
     def of(cls, text: str) -> Self:
         """The page that a text stands for; the first one for what stands for none."""
         found = _PAGE.fullmatch(text)
-        if found is None:
-            return cls()
-        skip, job, tries, behind = found.groups()
-        return cls(int(skip)) if skip else cls(int(behind), job, int(tries))
+        return cls() if found is None else cls(int(found[3]), found[1] or "", int(found[2] or 0), found[4] or "")
 
 
 class _Job(msgspec.Struct):
@@ -260,16 +262,19 @@ class _SilentPush(Provider):
             return _of_job(found, page)
         if found.job or found.records is None:
             return Reply(broken("the answer has no place for records: is the URL right?", 0))
-        return self._paged(len(found.records), found.total, rows.end("a row of Silent Push"), page)
+        return self._paged(found.records, found.total, rows.end("a row of Silent Push"), page)
 
-    def _paged(self, count: int, total: int | None, end: End, page: _Page) -> Reply:
+    def _paged(self, records: Sequence[msgspec.Raw], total: int | None, end: End, page: _Page) -> Reply:
         """How a page ended whose rows were read."""
+        count, seen = len(records), fingerprint(records)
+        if count and seen == page.seen:
+            return Reply(repeated(page.skip))
         behind = page.skip + count
         # Where no total is told, nothing but a page of nothing proves that it is the last one.
         more = count > 0 if total is None else count >= self.options.limit or total > behind
         if end.outcome is not Outcome.COMPLETE or not more:
             return Reply(end)
-        return Reply(COMPLETE, page=str(_Page(behind))) if count else Reply(_FULL, limited=True)
+        return Reply(COMPLETE, page=str(_Page(behind, seen=seen))) if count else Reply(_FULL, limited=True)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         page = _Page.of(question.page)
@@ -320,7 +325,7 @@ def _found(body: bytes) -> _Found | None:
         job=job,
         state=state,
         code=bodies.number(outer.status_code) or 200,
-        error=next((_words(place.error) for place in places if bytes(place.error) not in _NO_ERROR), ""),
+        error=next((bodies.one(one.error, str) or _NO_WORDS for one in places if bytes(one.error) not in _NO_ERROR), ""),
     )
 
 
@@ -347,10 +352,6 @@ def _job(places: Sequence[_Document]) -> tuple[str, str]:
     return "", ""
 
 
-def _words(error: msgspec.Raw) -> str:
-    return bodies.one(error, str) or "an error without words"
-
-
 def _of_job(found: _Found, page: _Page) -> Reply:
     """How an answer goes on that a job is making."""
     if found.state in _FAILED:
@@ -359,7 +360,7 @@ def _of_job(found: _Found, page: _Page) -> Reply:
     if tries >= JOBS:
         # A trouble, as the next poll goes on with the page of one, and begins all other answers anew.
         return Reply(broken("Silent Push is still making the answer", 0))
-    return Reply(COMPLETE, page=str(_Page(page.skip, found.job, tries)))
+    return Reply(COMPLETE, page=str(_Page(page.skip, found.job, tries, page.seen)))
 
 
 def _told_fault(found: _Found, answer: Answer) -> Reply:

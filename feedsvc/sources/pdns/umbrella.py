@@ -30,6 +30,7 @@ Times are read from the ISO texts, which may lack seconds, where the numbers are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -43,7 +44,7 @@ from feedsvc.config import SourceSettings
 from feedsvc.http import Answer, AnswerTooBig, HttpError, Login, Request
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
-from feedsvc.sources import access, bodies, oauth, times
+from feedsvc.sources import access, bodies, oauth, pages, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
 from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
@@ -57,6 +58,7 @@ NOT_A_RECORD = f"not {FORM}"
 _RATES = {"integration": 3, 1: 3, 2: 12, 3: 12}  # calls a second, for an organisation
 _A_DAY = 2_000  # calls of the tier `integration`
 _PAUSE = 1.0  # seconds after a 429, which comes without a Retry-After
+_PLACE = re.compile(r"([0-9]{1,9})(?:-([0-9a-f]{12}))?")
 _NOTHING = frozenset({b"", b"null", b"[]", b"{}"})
 _EARLIEST = 10**8  # seconds: the year 1973; a number of milliseconds that is earlier is one of seconds
 
@@ -169,7 +171,7 @@ class _Umbrella(Provider):
         sorting = {"sortby": "lastSeen", "sortorder": "desc"}
         return Request(
             f"{self.base}/investigate/v2/pdns/{about}",
-            params={"limit": str(self.options.page_size), "offset": str(_offset(page)), **sorting},
+            params={"limit": str(self.options.page_size), "offset": str(_place(page)[0]), **sorting},
             headers={"Accept": "application/json"},
             credentials=self.credentials,
             deadline=self.options.deadline,
@@ -228,24 +230,33 @@ class _Page:
     Attributes:
         end: how many records came until now, those of the pages before included.
         more: whether there may be more of them; None when something stands there that cannot be read.
+        seen: what stands for these records.
+        repeats: whether they are those of the page before.
     """
 
     records: Sequence[msgspec.Raw]
     end: int
     more: bool | None
+    seen: str = ""
+    repeats: bool = False
 
 
-def _offset(page: str) -> int:
-    return int(page) if page.isascii() and page.isdigit() and len(page) < 10 else 0
+def _place(page: str) -> tuple[int, str]:
+    """How many records are behind us, and what stands for the last page of them; the beginning for what is no place."""
+    read = _PLACE.fullmatch(page)
+    return (int(read[1]), read[2] or "") if read else (0, "")
 
 
 def _page(answer: Answer, options: Options, page: str) -> _Page:
     raw = bodies.whole(answer, msgspec.Raw, LIST)
     wrapped = bodies.frame(raw, _Wrapped) or _Wrapped(raw)
     records = bodies.rows_of(answer, wrapped.records, LIST)
-    end = _offset(page) + len(records)
+    start, before = _place(page)
+    end, seen = start + len(records), pages.fingerprint(records)
+    if records and seen == before:
+        return _Page(records, end, None, repeats=True)
     info = _PageInfo() if bytes(wrapped.page_info) in _NOTHING else bodies.frame(wrapped.page_info, _PageInfo)
-    return _Page(records, end, None if info is None else _has_more(len(records), end, options.page_size, info))
+    return _Page(records, end, None if info is None else _has_more(len(records), end, options.page_size, info), seen)
 
 
 def _has_more(given: int, end: int, page_size: int, info: _PageInfo) -> bool:
@@ -257,6 +268,8 @@ def _has_more(given: int, end: int, page_size: int, info: _PageInfo) -> bool:
 
 def _reply(page: _Page, question: Question, last_seen: Sequence[object], reach: int) -> Reply:
     moments = [one for one in last_seen if isinstance(one, int)]
+    if page.repeats:
+        return Reply(pages.repeated(page.end))
     if question.until is not None and any(one > question.until.timestamp() for one in moments):
         return Reply(End(Outcome.PARTIAL, "maxLastSeen is not obeyed, so there is no way to all of its records"))
     if question.since is not None and len(moments) == len(last_seen) and _older(moments, question.since.timestamp()):
@@ -270,6 +283,8 @@ def _older(moments: Sequence[int], since: float) -> bool:
 
 
 def _following(page: _Page, reach: int) -> Reply:
+    if page.repeats:
+        return Reply(pages.repeated(page.end))
     if page.more is None:
         return Reply(broken("its pageInfo cannot be read, so there may be more", page.end))
     if not page.more:
@@ -278,7 +293,7 @@ def _following(page: _Page, reach: int) -> Reply:
         return Reply(broken(f"says that there are more than {page.end:,} records, and gives none", page.end, trouble=False))
     if page.end >= reach:
         return Reply(End(Outcome.PARTIAL, f"has more than the {reach:,} records that can be asked for"), limited=True)
-    return Reply(COMPLETE, page=str(page.end))
+    return Reply(COMPLETE, page=f"{page.end}-{page.seen}")
 
 
 # -- records -----------------------------------------------------------------------------------------------------------
