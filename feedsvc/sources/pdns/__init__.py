@@ -14,8 +14,10 @@ it writes a question as a request and reads the answer, and never sends anything
 many at once, which again, and what they may cost is decided by the planner, from the provider's `traits` and its replies.
 
 What a provider may rely on: `http` raises `HttpError` only, and follows no redirect to another host; `cof.Rows` reads COF by
-`read` and rows of any other shape by `take`, checks each against the netblock and counts what it cannot use; `times` reads
-moments; an error that leaves `read` becomes the right end by itself. What it must keep to: it never asks in a way that makes
-the other side resolve or contact a name (design §6.11), it calls an answer `complete` only when that is proven, and shows
-nothing of an answer but through `answer.shown`.
+`read` and rows of any other shape by `take`, checks each against the netblock and counts what it cannot use; `bodies` takes
+answers apart that are one JSON value, and lets none grow beyond measure; `complaints` hears a server that breaks off its
+rows; `pages` sees when pages lead in a circle or come again; `times` reads moments; an error that leaves `read` becomes the
+right end by itself. What it must keep to: it never asks in a way that makes the other side resolve or contact a name
+(design §6.11), it calls an answer `complete` only when that is proven, shows nothing of an answer but through
+`answer.shown`, and keeps no page of which `answer.holds_secret` says so.
 """
