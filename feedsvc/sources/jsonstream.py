@@ -1,9 +1,9 @@
 """JSON logs whose records are not one a line: arrays, objects laid out over lines, objects without line ends between them.
 
 `jq -s` and `gcloud logging read --format=json` write arrays, `jq` lays objects out over lines, Amazon Data Firehose sets one
-behind the other. Such a log is cut into its elements, and each is handed to the format of the records as if it were a line.
-Offsets are those of the elements; reading goes on behind any of them. Nothing is decoded here, and nothing held but the
-element at hand.
+behind the other, and answers of APIs are one object around an array (`HOLDERS`). Such a log is cut into its elements, and
+each is handed to the format of the records as if it were a line. Offsets are those of the elements; reading goes on behind
+any of them. Nothing is decoded here, and nothing held but the element at hand.
 
 Of a stream that is broken the rest is still read: what is no element is handed on as it is, for the format to refuse; an
 element without an end gives way to the last one that may begin within it.
@@ -13,23 +13,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
 from feedsvc.sources import heads
-from feedsvc.sources.logfile import MAX_LINE, SAMPLE
+from feedsvc.sources.logfile import HEAD, MAX_LINE, SAMPLE
 from feedsvc.sources.port import Line, LogFormat, LogParser, Parsed, Waiting
 
+HOLDERS = ("hits", "results", "events", "logEvents")
+"""Keys under which an object that is a whole log holds its records: of Elasticsearch, Splunk and CloudWatch Logs."""
+
+_HOLDER = re.compile(rb'\s*+\{.{0,4096}?"(?:%b)"\s*+:\s*+\[\s*+(?=\{)' % "|".join(HOLDERS).encode(), re.DOTALL)
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\[[\s\[]*+\{")
-_GAP = re.compile(rb"[\s,\[\]\xef\xbb\xbf]*+")  # what may stand between elements, and between arrays
-_RUBBISH = re.compile(rb"[^{\n]++")
 _FLAT = rb'[^"{}\[\]]++'
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
+# What may stand between elements, between arrays, and behind them: other keys of an object around them have plain values.
+_KEY = rb'"\w{1,64}+"\s*+:\s*+(?:(?=[\[{])|(?:%b|[\w.+-]++)(?=[\s,\]}]))' % _STRING
+_GAP = re.compile(rb"(?:[\s,\[\]}\xef\xbb\xbf]++|%b)*+" % _KEY, re.DOTALL)
 _STEP = re.compile(rb"(?:%b|%b)*+[{}\[\]]" % (_FLAT, _STRING), re.DOTALL)
 # JSON knows no line end within a string: where there is one, a quote is missing.
 _BROKEN = re.compile(rb'(?:%b|%b)*+"(?:[^"\\\n]++|\\.)*+\n' % (_FLAT, _STRING), re.DOTALL)
+_RUBBISH = re.compile(rb'(?:[^{\n"]++|%b)*+(?:(?=[{\n])|"(?:[^"\\\n]++|\\.)*+(?=\n))' % _STRING, re.DOTALL)
 _BORDER = re.compile(rb"\}\s*+,?\s*+(?=\{)")
+_OVERLAP = 64  # bytes: no border is as long, but for one that is laid out in a strange way
 _OPENING = b"{["
 
 
@@ -83,11 +90,19 @@ class _ElementParser:
 
 
 def is_stream(head: bytes) -> bool:
-    """Whether a log begins with `[` and then `{`, or with an object that is not one line."""
-    if _ARRAY.match(head) or _LAID_OUT.match(head):
+    """Whether a log begins with `[` and then `{`, or with an object that is not one line, or is one around others."""
+    if _ARRAY.match(head) or _LAID_OUT.match(head) or _held(head):
         return True
-    first = _WHOLE.match(head)
-    return first is not None and head[first.end() :].lstrip(b" \t").startswith(b"{")
+    first = _end(_WHOLE, head, 0)
+    return first >= 0 and head[first:].lstrip(b" \t").startswith(b"{")
+
+
+def _held(head: bytes) -> int:
+    """Where the first record begins that an object around all of them holds; 0 when none does."""
+    first = _end(_WHOLE, head, 0)
+    if first >= 0 and head[first:].strip():
+        return 0  # it is one of several
+    return max(0, _end(_HOLDER, head, 0))
 
 
 def as_lines(head: bytes) -> bytes:
@@ -114,10 +129,24 @@ def elements(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
 
     One that is not whole at the end comes last and torn; one longer than `MAX_LINE` is given as its first bytes.
     """
-    cutter = _Cutter(start)
-    for block in blocks:
+    head, held = b"", 0
+    if not start:
+        head, blocks = _first(blocks)
+        held = _held(head)
+    cutter = _Cutter(start + held)
+    for block in chain([head[held:]], blocks):
         yield from cutter.take(block)
     yield from cutter.rest()
+
+
+def _first(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """As much of a log as shows what is around its records, and the rest of its blocks."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= HEAD:
+            break
+    return head, blocks
 
 
 class _Cutter:
@@ -128,28 +157,39 @@ class _Cutter:
         self._text = b""
         self._at = 0
         self._depth = 0
+        self._lost: tuple[int, bytes] | None = None  # an element that is too long: where it begins, and with what
 
     def take(self, block: bytes) -> Iterator[Line]:
         """What is whole by now."""
         self._text += block
         begin = 0
-        while (begin := self._skip_gap(begin)) < len(self._text):
+        while True:
+            if self._lost is not None:
+                border = _BORDER.search(self._text, begin)
+                if border is None:
+                    begin = max(begin, len(self._text) - _OVERLAP)
+                    break
+                begin = border.end()
+                yield (*self._lost, self._offset + begin)
+                self._lost = None
+            begin = self._skip_gap(begin)
             end = self._end_of(begin)
-            if end < 0 and len(self._text) - begin > MAX_LINE:
-                end = self._give_up(begin)
-                yield self._frame(begin, min(begin + SAMPLE, end), end)
-            elif end < 0:
-                break
+            if end >= 0:
+                yield self._offset + begin, self._text[begin:end], self._offset + end
+                begin, self._depth = end, 0
+            elif len(self._text) - begin > MAX_LINE:
+                begin = self._give_up(begin)
             else:
-                yield self._frame(begin, end, end)
-            begin, self._depth = end, 0
+                break
         self._text = self._text[begin:]
         self._offset += begin
         self._at -= begin
 
     def rest(self) -> Iterator[Line]:
         """The element that is torn."""
-        if self._text:
+        if self._lost is not None:
+            yield (*self._lost, self._offset + len(self._text))
+        elif self._text:
             yield self._offset, self._text, None
 
     def _skip_gap(self, begin: int) -> int:
@@ -162,16 +202,13 @@ class _Cutter:
     def _end_of(self, begin: int) -> int:
         """Where the element ends that begins here; -1 when it is not whole."""
         if not self._depth:
-            if self._text[begin] not in _OPENING:
-                return self._end_of_rubbish(begin)
+            first = self._text[begin : begin + 1]
+            if first != b"{":
+                return _end(_RUBBISH, self._text, begin) if first else -1
             whole = _end(_WHOLE, self._text, begin)
             if whole >= 0:
                 return whole
         return self._count_brackets()
-
-    def _end_of_rubbish(self, begin: int) -> int:
-        end = _end(_RUBBISH, self._text, begin)
-        return end if end < len(self._text) else -1
 
     def _count_brackets(self) -> int:
         while (end := _end(_STEP, self._text, self._at)) >= 0:
@@ -182,12 +219,11 @@ class _Cutter:
         return _end(_BROKEN, self._text, self._at)
 
     def _give_up(self, begin: int) -> int:
-        """Where to go on behind an element that is too long, most likely for want of a bracket or a quote."""
-        borders = [border.end() for border in _BORDER.finditer(self._text, begin)]
+        """Lose an element that is too long, most likely for want of a bracket or a quote; where to look for the next one."""
+        self._lost = self._offset + begin, self._text[begin : begin + SAMPLE]
+        self._depth = 0
+        borders = [border.start() for border in _BORDER.finditer(self._text, begin)]
         return borders[-1] if borders else len(self._text)
-
-    def _frame(self, begin: int, end: int, following: int) -> Line:
-        return self._offset + begin, self._text[begin:end], self._offset + following
 
 
 def _end(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:

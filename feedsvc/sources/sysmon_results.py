@@ -25,6 +25,7 @@ _A, _CNAME, _AAAA = "1", "5", "28"
 # Their texts are names and numbers: NS, CNAME, SOA, PTR, MX, SRV, DNAME. All others may hold anything.
 _TEXTLESS = frozenset({"2", _CNAME, "6", "12", "15", "33", "39"})
 _MAPPED = "::ffff:"
+_REMEMBERED = 512  # characters of a list that is kept: hosts ask for the same few hundred names
 _ZONE_ID = re.compile(r"%[0-9]{1,10}\Z")
 
 
@@ -53,6 +54,10 @@ class _Unbelievable(ValueError):
 
 def read(results: str) -> Results:
     """Read `QueryResults`."""
+    return _read_known(results) if len(results) <= _REMEMBERED else _read(results)
+
+
+def _read(results: str) -> Results:
     found: list[_Spelt] = []
     chain: dict[str, None] = {}
     faults: dict[str, None] = {}
@@ -68,6 +73,9 @@ def read(results: str) -> Results:
     except _Unbelievable as err:
         return Results(faults=(*faults, str(err)))
     return Results(_of_the_name(found), tuple(chain), tuple(faults))
+
+
+_read_known = functools.lru_cache(maxsize=8192)(_read)
 
 
 @functools.lru_cache(maxsize=65536)

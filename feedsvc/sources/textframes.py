@@ -31,6 +31,7 @@ _MARKS: tuple[tuple[bytes, Encoding], ...] = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKING = {mark[:1] for mark, _ in _MARKS}
 _OVERLAP = 16  # letters: no mark for where a frame begins is as long
 
 
@@ -53,9 +54,11 @@ def cut(
 
 def octets(text: bytes) -> bytes:
     """A frame, or the first octets of a log, as UTF-8 without byte order mark; what is no UTF-16 is given as it is."""
+    if text[:1] not in _MARKING and b"\0" not in text[:2]:
+        return text
     encoding, mark = encoding_of(text, marked=True)
     if encoding == "latin-1":
-        return text[mark:] if mark else text
+        return text[mark:]
     return text[mark:].decode(encoding, "replace").encode("utf-8", "replace")
 
 

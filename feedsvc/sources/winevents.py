@@ -189,31 +189,35 @@ def _named(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_winlog(winlog: dict[str, Any], whole: dict[str, Any]) -> Event:
-    event, agent = _dict(whole.get("event")), _dict(whole.get("host"))
+    event, host = _dict(whole.get("event")), _dict(whole.get("host"))
     return Event(
-        provider=_first((winlog, "provider_name"), (event, "provider"), (winlog, "channel")).lower(),
-        number=_number(_first((winlog, "event_id"), (event, "code"))),
-        computer=_first((winlog, "computer_name"), (agent, "name"), (agent, "hostname")),
-        time=_first((whole, "@timestamp"), (event, "created")),
+        provider=_first(winlog.get("provider_name"), event.get("provider"), winlog.get("channel")).lower(),
+        number=_number(_first(winlog.get("event_id"), event.get("code"))),
+        computer=_first(winlog.get("computer_name"), host.get("name"), host.get("hostname")),
+        time=_first(whole.get("@timestamp"), event.get("created")),
         local=False,
         data=_dict(winlog.get("event_data")),
     )
 
 
-def _first(*places: tuple[dict[str, Any], str]) -> str:
-    return next((text for place, key in places if (text := text_of(place.get(key)))), "")
+def _first(*values: object) -> str:
+    """The first of some values that is a text, or a number."""
+    for value in values:
+        if value is not None and (text := text_of(value)):
+            return text
+    return ""
 
 
 def _of_flat(whole: dict[str, Any]) -> Event:
-    number = _number(_first(*((whole, key) for key in _NUMBERS)))
+    number = _number(_first(*map(whole.get, _NUMBERS)))
     if number < 0:
         raise Unreadable("no event of a known shape")
     spoken = next((key for key in _TIMES if text_of(whole.get(key))), "")
     host = _dict(whole.get("host"))
     return Event(
-        provider=_first(*((whole, key) for key in _PROVIDERS)).lower(),
+        provider=_first(*map(whole.get, _PROVIDERS)).lower(),
         number=number,
-        computer=_first(*((whole, key) for key in _COMPUTERS), (host, "name")),
+        computer=_first(*map(whole.get, _COMPUTERS), host.get("name")),
         time=text_of(whole.get(spoken)),
         local=spoken == _LOCAL,
         data=_dict(whole.get("event_data")) or _payload(whole.get("Payload")) or whole,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from feedsvc.sources.logfile import BLOCK, MAX_LINE, SAMPLE, cut, finish, read_l
 from feedsvc.sources.logs import zeek
 from feedsvc.sources.port import BadLine, Line, LogRecord
 from tests.sources.logs import making
+from tests.sources.logs.reading import LATER, Reader, expected, once
 
 Json = dict[str, object]
 
@@ -86,6 +88,27 @@ class TestCutting:
         deep = b'{"a":' * 50 + b'"}"' + b"}" * 50
         assert [text for _, text, _ in elements(iter([b"[" + deep + b"," + deep + b"]"]))] == [deep, deep]
 
+    @given(
+        OBJECTS.filter(bool), st.sampled_from(["hits", "results", "events", "logEvents"]), st.sampled_from([None, 2]), CUTS
+    )
+    def test_an_object_around_all_of_them_is_looked_into(
+        self, objects: list[Json], key: str, indent: int | None, cuts: list[int]
+    ) -> None:
+        before = {"took": 5, "text": 'a\\"b', "_shards": {"failed": 0}, "fields": [{"name": "x"}]}
+        after = {"nextToken": "x{y", "max_score": 1.5, "more": None, "list": []}
+        text = json.dumps({"around": before | {key: objects} | after}, indent=indent).encode()
+        frames = list(elements(in_pieces(text, cuts)))
+        assert is_stream(text)
+        assert loads(frames) == objects
+        for number, (_, _, following) in enumerate(frames):
+            assert following is not None
+            assert list(elements(in_pieces(text[following:], cuts), following)) == frames[number + 1 :]
+
+    def test_an_object_around_records_is_no_stream_when_it_is_one_of_several(self) -> None:
+        line = b'{"results":[{"a":1},{"b":2}]}'
+        assert [text for _, text, _ in elements(iter([line + line]))] == [line, line]
+        assert not is_stream(line + b"\n" + line)
+
     def test_a_byte_order_mark_is_no_element(self) -> None:
         assert list(elements(iter([b'\xef\xbb\xbf[{"a":1}]']))) == [(4, b'{"a":1}', 11)]
 
@@ -96,10 +119,10 @@ class TestBrokenStreams:
         [
             (b'[{"a":1},\n{"b":"lost quote},\n{"c":2},{"d":3}]', [b'{"a":1}', b'{"c":2}', b'{"d":3}']),
             (b'[{"a":1},17,"text",{"c":2}]', [b'{"a":1}', b'{"c":2}']),
-            (b'[{"a":1}\n{"c":2}}},{"d":3}]', [b'{"a":1}', b'{"c":2}', b'{"d":3}']),
+            (b'[{"a":1}\n{"c":2} what,{"d":3}]', [b'{"a":1}', b'{"c":2}', b'{"d":3}']),
             (b'[{"a":1}, cut shor\n[{"c":2}]', [b'{"a":1}', b'{"c":2}']),
         ],
-        ids=["lost quote", "no objects", "brackets too many", "cut, and begun again"],
+        ids=["lost quote", "no objects", "rubbish between them", "cut, and begun again"],
     )
     def test_what_is_no_element_is_told_and_the_others_are_found(self, broken: bytes, intact: list[bytes]) -> None:
         frames = [text for _, text, _ in elements(iter([broken]))]
@@ -135,6 +158,17 @@ class TestBrokenStreams:
         blocks = (piece * (65536 // len(piece)) for _ in range(40))
         assert all(len(text) <= MAX_LINE + 65536 for _, text, _ in elements(blocks))
 
+    @given(
+        st.binary(max_size=60)
+        | st.lists(st.sampled_from(['{"a":', '"b"', "}", "{", "[", "]", ",", "\n", '"', "\\", '"k": 1', "x", " "])).map(
+            lambda pieces: "".join(pieces).encode()
+        ),
+        CUTS.map(lambda cuts: [cut // 4 for cut in cuts]),
+    )
+    def test_where_blocks_end_does_not_matter(self, text: bytes, cuts: list[int]) -> None:
+        assert list(elements(in_pieces(text, cuts))) == list(elements(iter([text])))
+        assert list(elements(in_pieces(text, cuts), 7)) == list(elements(iter([text]), 7))
+
     @given(st.binary(max_size=200), CUTS)
     def test_any_bytes_are_cut_in_order_and_without_overlap(self, text: bytes, cuts: list[int]) -> None:
         at = 0
@@ -156,6 +190,8 @@ class TestDetection:
             b'{\n  "a": 1\n}\n',
             b'{"a":1}{"a":2}',
             b'{"a":{"b":[1]}}  {"a":2}\n',
+            b'{"took":1,"hits":{"total":1,"hits":[{"_index":"a"',
+            b'{"results":[{"a":1}]}\n',
         ],
     )
     def test_arrays_and_objects_that_are_no_lines_are_streams(self, head: bytes) -> None:
@@ -212,3 +248,31 @@ class TestFormat:
         header = zeek.build(zeek.Options()).parser()
         header.parse(b"#fields\tquery", 0)
         assert stream.parser(header.state()).state() == header.state()
+
+
+class TestFollowing:
+    def test_an_array_that_grows_is_read_on_from_poll_to_poll(self, tmp_path: Path) -> None:
+        log = tmp_path / "dns.json"
+        reader = Reader(str(log), form="auto")
+        elements_of = [making.json_line(making.hit(name)).rstrip() for name in "abcdef"]
+        for size in (1, 2, 2, 5, 6):
+            log.write_bytes(b"[\n" + b",\n".join(elements_of[:size]) + b"\n]\n")
+            reader.poll_all()
+        assert reader.names() == once(*"abcdef")
+        assert reader.refused == []
+
+    def test_whoever_dies_between_two_batches_goes_on_exactly_there(self, tmp_path: Path) -> None:
+        log = [making.hit(f"n{number}", number) for number in range(200)]
+        (tmp_path / "dns.json").write_bytes(b"[" + b",".join(making.json_line(one).rstrip() for one in log) + b"]")
+        reader = Reader(f"{tmp_path}/*", batch_facts=7)
+        for _ in range(30):
+            reader.poll_and_die(2)
+        reader.poll_all(LATER)
+        assert reader.seen == expected(log)
+
+    def test_a_configured_format_reads_streams_as_well(self, tmp_path: Path) -> None:
+        (tmp_path / "dns.json").write_bytes(b"[" + making.json_line(making.hit("a")) + b"]")
+        reader = Reader(f"{tmp_path}/*", form="zeek")
+        reader.poll_all(LATER)
+        reader.poll_all(LATER)
+        assert reader.names() == once("a")

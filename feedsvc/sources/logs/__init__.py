@@ -19,7 +19,8 @@ and keeps these promises:
 - `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else.
 - `recognises` says yes only when the first bytes leave no doubt: a file that two formats claim is read by none. A format
   without magic number judges by the majority of the first lines (`feedsvc.sources.heads`); it is also asked about single
-  lines, when the file as a whole is claimed by nobody, and by formats that wrap lines of others.
+  lines, when the file as a whole is claimed by nobody, and by formats that wrap lines of others. These say so by an
+  attribute `wraps = True`: a format that sees its own lines within such a file does not stand in their way.
 
 Compression, rotation, line ends and byte order marks are no matter of a format: `feedsvc.sources.logfile` and
 `feedsvc.sources.following` see to them. Nor are JSON arrays: `feedsvc.sources.jsonstream` hands their elements to a format
@@ -113,6 +114,7 @@ class Formats:
     def _recognised(self, head: bytes) -> NamedFormat:
         candidates, broken = self._all()
         fitting = [found for found in candidates if found.format.recognises(head)] or _by_majority(head, candidates)
+        fitting = [found for found in fitting if getattr(found.format, "wraps", False)] or fitting
         if len(fitting) == 1:
             return fitting[0]
         claims = " and ".join(found.name for found in fitting)

@@ -59,6 +59,7 @@ _SIDES: dict[int, tuple[Side, str]] = {
     261: ("upstream", ""),
 }
 _MARK = b"QNAME"
+_INDENTS = frozenset({b" ", b"\t"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _state_from(state: str) -> _State:
 
 def _kind_of(line: bytes) -> str:
     """`packet`, `detail`, `remark`, or nothing that this log has."""
-    if line[:1] in {b" ", b"\t"} or Details().begins(line):
+    if line[:1] in _INDENTS or Details().begins(line):
         return "detail"
     try:
         packet = read_packet(line)
@@ -161,8 +162,9 @@ class MsDnsParser:
     def parse(self, line: bytes, offset: int) -> Parsed:
         """See `LogParser`."""
         text = textframes.octets(line)
-        if self._open is not None and text[:1] in {b" ", b"\t"}:
-            self._open.details.take(text)
+        if text[:1] in _INDENTS:
+            if self._open is not None:
+                self._open.details.take(text)
             return None
         if self._open is not None and self._open.details.begins(text):
             return None
@@ -180,7 +182,7 @@ class MsDnsParser:
         packet = read_packet(text)
         if packet is not None:
             self._open = self._opened(packet, offset)
-        elif text[:1] not in {b"", b" ", b"\t"} and not is_remark(text) and not Details().begins(text):
+        elif text and not is_remark(text) and not Details().begins(text):
             raise Unreadable("no line of a DNS debug log")
         return ()
 

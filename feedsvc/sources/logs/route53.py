@@ -74,7 +74,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    """A record, or what CloudWatch Logs wraps around several."""
+    """A record, or what CloudWatch Logs wraps around one or several."""
 
     time: Any = msgspec.field(name="query_timestamp", default=None)
     name: Any = msgspec.field(name="query_name", default=None)
@@ -84,6 +84,7 @@ class _Line(msgspec.Struct, gc=False):
     answers: list[_Answer] | None = None
     action: Any = msgspec.field(name="firewall_rule_action", default=None)
     message_type: Any = msgspec.field(name="messageType", default=None)
+    message: Any = None
     log_events: list[_Event] | None = msgspec.field(name="logEvents", default=None)
     events: list[_Event] | None = None
 
@@ -93,6 +94,8 @@ class _Line(msgspec.Struct, gc=False):
 
     @property
     def wrapped(self) -> list[_Event] | None:
+        if isinstance(self.message, str) and self.name is None:
+            return [_Event(self.message)]
         return self.events if self.log_events is None else self.log_events
 
 

@@ -139,7 +139,9 @@ def records_of(found: Sequence[Found]) -> list[LogRecord]:
 
 def said(found: Sequence[Found]) -> list[LogRecord]:
     """The records without where they stand."""
-    return [replace(one, offset=0) for one in records_of(found)]
+    return [
+        replace(one, offset=0, unread=tuple(replace(part, offset=0) for part in one.unread)) for one in records_of(found)
+    ]
 
 
 def reasons(found: Sequence[Found]) -> list[str]:

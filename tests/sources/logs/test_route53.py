@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.sources.jsonstream import JsonStream
-from feedsvc.sources.logfile import LogFile
-from feedsvc.sources.logs import route53
+from feedsvc.sources.logfile import HEAD, LogFile
+from feedsvc.sources.logs import Formats, route53
 from feedsvc.sources.port import BadLine, LogRecord
 from tests.sources.logs.json_making import (
     LOGS,
     LOOKUPS,
     Made,
     assert_bounded,
+    lookup,
     mutated,
     rdata,
     read_all,
@@ -127,6 +129,16 @@ class TestSamples:
         ]
         assert not [one for one in found if isinstance(one, LogRecord)]
         assert all(text[one.offset :].startswith(one.line) for one in found[:-2] if isinstance(one, BadLine))
+
+    @pytest.mark.parametrize("count", [300, 4000])
+    @pytest.mark.parametrize("envelopes", [1, 2])
+    def test_envelopes_may_be_of_any_size(self, count: int, envelopes: int) -> None:
+        lines = [record_line(lookup(random.Random(number))) for number in range(count)]
+        text = envelope(lines) * envelopes if count < 1000 else envelope(lines)
+        named = Formats().by_head(text[:HEAD])
+        assert named.name == "route53[]"
+        repeats = envelopes if count < 1000 else 1
+        assert len(records_of(read_all(named.format, text))) == count * repeats
 
 
 class TestLaws:
