@@ -43,9 +43,10 @@ def chosen(known: Sequence[Known], cursors: Mapping[str, str], most: int, now: d
 
 
 def _due(text: str, now: datetime) -> datetime:
-    """When a name may be asked about; what a clock wrote that has stepped back since silences no name for longer."""
+    """When a name may be asked about; what a clock wrote that has stepped back since is as if it had not been asked."""
     with contextlib.suppress(ValueError, OverflowError):
-        return min(parse_rfc3339(text), now + AGAIN)
+        due = parse_rfc3339(text)
+        return due if due <= now + AGAIN else _NEVER
     return _NEVER
 
 

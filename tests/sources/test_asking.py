@@ -260,6 +260,17 @@ def test_a_proof_does_not_hold_for_ever(http: Client, server: Atlas) -> None:
     assert "is the URL right" in book.ends[str(FEW[0])].reason
 
 
+def test_a_new_window_that_finds_nothing_left_to_ask_needs_a_proof_of_its_own(http: Client, server: Atlas) -> None:
+    server.seen, server.cap = names(64, "198.51.100.7"), 10
+    book = Book()
+    book.poll(source(http, server), FEW)
+    # Of the plan only the address that can never be whole is left. Then somebody breaks the URL.
+    server.seen, server.unknown = [], 404
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert "is the URL right" in book.ends[str(FEW[0])].reason
+    assert marks(book) == set()
+
+
 def test_what_was_in_doubt_is_asked_behind_what_was_not_asked_yet(http: Client, server: Atlas) -> None:
     server.unknown, server.seen = 404, [Seen("k3xq.example", "198.51.100.7")]
     book = Book()
@@ -397,6 +408,17 @@ def test_a_budget_that_is_spent_before_the_first_call_leaves_a_plan_to_be_carrie
     assert book.ends[str(FEW[0])].again_at == Counted().until
     book.poll(source(http, server), FEW, continuing=True)
     assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_each_window_counts_its_own_calls(http: Client, server: Atlas) -> None:
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Counted(most=2))
+    book.poll(source(http, server), FEW, budget=Counted(most=1), continuing=True)
+    assert "3 of 4 calls made" in book.ends[str(FEW[0])].reason
+    book.poll(source(http, server, now=LATER), [*FEW, *blocks("198.51.100.9")], budget=Counted(most=1), now=LATER)
+    assert {end.reason.partition(";")[0] for end in book.ends.values() if end.reason} == {
+        "the quota is spent: 1 of 2 calls made"
+    }
 
 
 def test_a_quota_that_the_provider_calls_spent_says_when_it_goes_on(http: Client, server: Atlas) -> None:

@@ -359,6 +359,29 @@ def test_the_budget_is_told_what_is_wanted_still_and_what_the_whole_wants(http: 
     assert budget.wants == [(4, 10), (3, 10), (2, 10), (1, 10)]
 
 
+def test_the_whole_is_the_same_however_many_are_under_way(http: Client, server: Server) -> None:
+    budget = Told()
+    round_of(http, server.url, 12, budget=budget).heard()
+    assert {total for _, total in budget.wants} == {12}
+
+
+def test_a_call_that_waits_to_be_made_again_is_wanted_meanwhile(http: Client, server: Server) -> None:
+    failure_heard, budget = threading.Event(), Told()
+    failures = iter([faults.status(503, "", {"Retry-After": "1"})])
+
+    def fails_once(word: str) -> Answered | None:
+        if word == "w1":
+            return next(failures, None)
+        return hanging(failure_heard) if word == "w2" else None
+
+    server.told = fails_once
+    for heard in round_of(http, server.url, 4, width=2, budget=budget).calling.heard():
+        if heard.asked == "w1":
+            failure_heard.set()
+    assert server.asked.count("w1") == 2
+    assert budget.wants == [(4, 4), (3, 4), (2, 4), (2, 4), (1, 4)]
+
+
 def test_a_call_that_is_made_again_is_wanted_again(http: Client, server: Server) -> None:
     server.faults = [faults.status(500)]
     budget = Told()
@@ -532,7 +555,7 @@ def test_when_the_process_is_to_end_nothing_more_is_asked_and_what_is_under_way_
     gate, stop = threading.Event(), threading.Event()
     server.once_together(3, stop.set)
     server.told = lambda word: None if word == "w0" else hanging(gate)
-    with Client(limits=Limits(deadline=10, silence=10), now=lambda: NOW, stopping=stop.is_set) as http:
+    with Client(limits=Limits(deadline=10, attempts=1), now=lambda: NOW, stopping=stop.is_set) as http:
         asking = round_of(http, server.url, width=3)
         ends = asking.ends()
         assert asking.calling.over
@@ -541,6 +564,21 @@ def test_when_the_process_is_to_end_nothing_more_is_asked_and_what_is_under_way_
     assert asking.calling.stopped_by is None
     assert sorted(asking.line.words) == sorted(words(16)[1:])
     assert len(server.calls) == 4
+
+
+def test_a_pause_ends_when_the_process_is_to_end(server: Server) -> None:
+    stop = threading.Event()
+
+    class Stopping(Counted):
+        def spend(self, pending: int, total: int) -> Pause | None:
+            stop.set()
+            return Pause(NOW + timedelta(seconds=4), "calls come too fast")
+
+    with Client(now=lambda: NOW, stopping=stop.is_set) as http:
+        asking = round_of(http, server.url, budget=Stopping())
+        assert asking.heard() == []
+    assert asking.calling.held is None
+    assert list(asking.line.words) == words(16)
 
 
 def test_a_clock_is_not_needed_to_ask(http: Client, server: Server) -> None:
