@@ -16,7 +16,7 @@ from feedsvc.clock import Clock, rfc3339
 from feedsvc.http import Answer, Client, HttpError, Request
 from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.names import Netblock
-from feedsvc.sources import plan
+from feedsvc.sources import cutting, plan
 from feedsvc.sources.calling import Calling, Heard
 from feedsvc.sources.endings import COMPLETE, Part, worst
 from feedsvc.sources.outstanding import Outstanding
@@ -81,7 +81,7 @@ class _Queue:
 
     def take(self) -> Piece | None:
         while self._waiting:
-            call, left = plan.first_call(self._waiting.popleft(), self._traits)
+            call, left = cutting.first_call(self._waiting.popleft(), self._traits)
             self._calls -= 1
             if left is not None:
                 self._waiting.appendleft(left)
@@ -199,7 +199,7 @@ class Asking:
 
     def _settle(self, call: Piece, reply: Reply) -> list[Target]:
         """What an answer is good for; returns the netblocks that are answered in full by it."""
-        left, end = plan.rest(call, reply, self._traits, self._now()), reply.end
+        left, end = cutting.rest(call, reply, self._traits, self._now()), reply.end
         if left is not None and self._pages.are_news(call, left):
             self._queue.put_first(left)
             done = self._waiting.settle(call, left)

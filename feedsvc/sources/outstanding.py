@@ -1,7 +1,7 @@
 """What of a plan waits for its answer while it is asked: by groups of netblocks that overlap one another.
 
 A call leaves here only when it was answered, so that at every moment this is what to store. Addresses that are asked for one
-by one are bits of a number: one is crossed out of 4,096 as quickly as of four, and what is left is written as few stretches.
+by one are bits of a number: to cross one out, and to write down what is left, costs the same for 4,096 as for four.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from feedsvc.names import Netblock
 from feedsvc.sources.plan import Piece, Plan, Target, part_text, text_of
 from feedsvc.sources.port import Traits
-from feedsvc.sources.stretches import Stretches
+from feedsvc.sources.stretches import Stretches, runs
 
 _Kind = tuple[datetime | None, datetime | None, int]
 
@@ -40,7 +40,7 @@ class Group:
         """The pieces; addresses that are neighbours are one, where each is asked for alone."""
         yield from self._others
         for (since, until, failures), bits in self._single.items():
-            for block in self._runs(bits):
+            for block in runs(self._around.version, self._around.first, bits):
                 yield Piece(block, since, until, failures=failures)
 
     def add(self, piece: Piece) -> None:
@@ -73,7 +73,11 @@ class Group:
 
     def text(self) -> str:
         """As a part of a plan that is stored."""
-        return part_text(self.targets, self)
+        singles = (
+            (Piece(self._around, since, until, failures=failures), bits)
+            for (since, until, failures), bits in self._single.items()
+        )
+        return part_text(self.targets, self._others, singles)
 
     def _is_single(self, piece: Piece) -> bool:
         return self._one_by_one and not piece.page
@@ -81,16 +85,6 @@ class Group:
     def _bits(self, block: Netblock) -> int:
         first, last = max(block.first, self._around.first), min(block.last, self._around.last)
         return ((1 << (last - first + 1)) - 1) << (first - self._around.first)
-
-    def _runs(self, bits: int) -> Iterator[Netblock]:
-        version, first = self._around.version, self._around.first
-        while bits:
-            gap = (bits & -bits).bit_length() - 1
-            bits >>= gap
-            size = (~bits & (bits + 1)).bit_length() - 1
-            bits >>= size
-            yield Netblock(version, first + gap, first + gap + size - 1)
-            first += gap + size
 
 
 def _kind(piece: Piece) -> _Kind:

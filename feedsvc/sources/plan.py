@@ -1,8 +1,7 @@
-"""What is still to be asked of a provider about the watched netblocks: made, put in order, cut smaller. Pure.
+"""What is still to be asked of a provider about the watched netblocks: made, put in order, stored, read again. Pure.
 
-Netblocks that overlap share their calls. An answer that was cut short is asked for again in halves: of the netblock down to
-one address, then of the time window down to one hour. A plan outlives the poll that made it, as the text of a cursor: what a
-poll did not get to, for want of calls or of an answer, the next one asks, and nothing twice.
+Netblocks that overlap share their calls. A plan outlives the poll that made it, as the text of a cursor: what a poll did not
+get to, for want of calls or of an answer, the next one asks, and nothing twice.
 
 What was asked for in vain waits behind what was not asked yet. When nothing is left of a netblock but what fails for ever,
 the next poll begins it anew around those pieces: an address that never answers in full costs its netblock the since-mark,
@@ -21,16 +20,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from feedsvc.clock import from_epoch, parse_rfc3339, rfc3339
-from feedsvc.model import Outcome
 from feedsvc.names import Address, Netblock, NetblockMap
-from feedsvc.sources.port import Question, Reply, Traits
-from feedsvc.sources.stretches import Stretches, overlap, prefixes
+from feedsvc.sources.port import Question, Traits
+from feedsvc.sources.stretches import Stretches, overlap, prefixes, runs
 
 SCOPE = "plan"
 """The scope of the cursor that holds a plan; no netblock is written so."""
-
-SHORTEST = timedelta(hours=1)
-"""A time window is not halved below this."""
 
 LIVELY = timedelta(days=7)
 """A netblock that did something within it is asked four times as often as others when calls are short."""
@@ -38,11 +33,8 @@ LIVELY = timedelta(days=7)
 UNKNOWN = timedelta(days=30)
 """A netblock that was never answered in full counts as having waited for this long already when it is first asked about."""
 
-_TIMES = 4
+_TIMES = 4  # as urgent are lively netblocks and begun answers; a fourth as urgent is what failed
 _MOST_FAILURES = 8  # that are told apart by urgency: a call that always fails has its turn once in a while
-
-LONGEST_PAGE = 8_192
-"""Characters of a text that leads to a next page; a longer one is not followed."""
 
 IN_VAIN = 2
 """What was asked for in vain in so many polls is given up: a page for the beginning of its answer, a netblock of which
@@ -256,56 +248,23 @@ def _earliest(targets: Iterable[Target]) -> datetime | None:
     return min(known).replace(microsecond=0) if len(known) == len(moments) else None
 
 
-# -- asking -------------------------------------------------------------------------------------------------------------
-
-
-def first_call(piece: Piece, traits: Traits) -> tuple[Piece, Piece | None]:
-    """The first call of a piece, and what is left of the piece."""
-    block = piece.netblock
-    if traits.reach != "address" or block.size == 1:
-        return piece, None
-    one, rest = replace(block, last=block.first), replace(block, first=block.first + 1)
-    return replace(piece, netblock=one), replace(piece, netblock=rest)
-
-
-def rest(call: Piece, reply: Reply, traits: Traits, now: datetime) -> tuple[Piece, ...] | None:
-    """What an answer left to be asked: its next page, its halves, or itself from the beginning; None when that is nothing.
-
-    Args:
-        now: where a window without an end is taken to end.
-    """
-    if reply.stale and call.page:
-        return (replace(call, page=""),)
-    if reply.page and reply.end.outcome is Outcome.COMPLETE and len(reply.page) <= LONGEST_PAGE:
-        return (replace(call, page=reply.page),)
-    return halves(call, traits, now) if reply.limited else None
-
-
-def halves(call: Piece, traits: Traits, now: datetime) -> tuple[Piece, ...] | None:
-    """The two halves of a call, the lower netblock or the later window first; None when it cannot be cut smaller."""
-    block, whole = call.netblock, replace(call, page="", failures=0)
-    if block.size > 1 and traits.reach != "address":
-        middle = (block.first + block.last) // 2
-        lower, upper = replace(block, last=middle), replace(block, first=middle + 1)
-        return replace(whole, netblock=lower), replace(whole, netblock=upper)
-    since, until = call.since or traits.earliest, call.until or now
-    if not traits.fenced or until - since < 2 * SHORTEST:
-        return None
-    middle_of_time = from_epoch((int(since.timestamp()) + int(until.timestamp())) // 2)
-    return replace(whole, since=middle_of_time), replace(whole, until=middle_of_time)
-
-
 # -- storing ------------------------------------------------------------------------------------------------------------
 
 _VERSION = 1
 _UNREADABLE = (ValueError, OverflowError, OSError, RecursionError)  # msgspec's own errors are ValueErrors
 
 
+_MANY = 8  # stretches of addresses that are written each for itself; more are bits of a number
+
+_TargetRow = tuple[str, str, str]
+_PieceRow = tuple[str, int | None, int | None, str, int]
+
+
 class _Part(msgspec.Struct, array_like=True):
     """Netblocks, and what of them waits; moments of targets in RFC 3339, those of pieces in seconds since 1970."""
 
-    targets: list[tuple[str, str, str]]
-    pending: list[tuple[str, int | None, int | None, str, int]]
+    targets: list[_TargetRow]
+    pending: list[_PieceRow]
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -327,9 +286,15 @@ def text_of(parts: Sequence[str], made: int, proven: datetime | None) -> str:
     return f'[{_VERSION},{made},"{rfc3339(proven) if proven else ""}",[{",".join(parts)}]]' if parts else ""
 
 
-def part_text(targets: Iterable[Target], pending: Iterable[Piece]) -> str:
-    """Some netblocks, and what of them waits."""
-    return msgspec.json.encode(_Part([_of_target(one) for one in targets], [_of_piece(one) for one in pending])).decode()
+def part_text(targets: Iterable[Target], pending: Iterable[Piece], scattered: Iterable[tuple[Piece, int]] = ()) -> str:
+    """Some netblocks, and what of them waits.
+
+    Args:
+        scattered: pieces of which only those addresses wait that are bits of a number, the first one being the lowest.
+    """
+    rows = [_of_piece(one) for one in pending]
+    rows += [row for piece, bits in scattered for row in _of_scattered(piece, bits)]
+    return msgspec.json.encode(_Part([_of_target(one) for one in targets], rows)).decode()
 
 
 def from_text(text: str) -> Plan:
@@ -337,14 +302,14 @@ def from_text(text: str) -> Plan:
     try:
         stored = msgspec.json.decode(text, type=_Stored)
         targets = tuple(_target(*one) for part in stored.parts for one in part.targets)
-        pending = tuple(_piece(*one) for part in stored.parts for one in part.pending)
+        pending = tuple(piece for part in stored.parts for one in part.pending for piece in _pieces(*one))
         proven = parse_rfc3339(stored.proven) if stored.proven else None
     except _UNREADABLE:
         return Plan()
     return Plan(targets, pending, stored.made, proven) if stored.version == _VERSION else Plan()
 
 
-def _of_target(target: Target) -> tuple[str, str, str]:
+def _of_target(target: Target) -> _TargetRow:
     return _text(target.netblock), rfc3339(target.began), rfc3339(target.since) if target.since else ""
 
 
@@ -352,12 +317,27 @@ def _target(netblock: str, began: str, since: str) -> Target:
     return Target(_netblock(netblock), parse_rfc3339(began), parse_rfc3339(since) if since else None)
 
 
-def _of_piece(piece: Piece) -> tuple[str, int | None, int | None, str, int]:
+def _of_piece(piece: Piece) -> _PieceRow:
     return _text(piece.netblock), _seconds(piece.since), _seconds(piece.until), piece.page, piece.failures
 
 
-def _piece(netblock: str, since: int | None, until: int | None, page: str, failures: int) -> Piece:
-    return Piece(_netblock(netblock), _moment(since), _moment(until), page, failures)
+def _of_scattered(piece: Piece, bits: int) -> Iterable[_PieceRow]:
+    block = piece.netblock
+    if (bits & ~(bits << 1)).bit_count() <= _MANY:
+        return [_of_piece(replace(piece, netblock=run)) for run in runs(block.version, block.first, bits)]
+    return [(f"{_text(block)}+{bits:x}", *_of_piece(piece)[1:])]
+
+
+def _pieces(text: str, since: int | None, until: int | None, page: str, failures: int) -> Iterator[Piece]:
+    around, _, bits = text.partition("+")
+    for block in _bits_of(_netblock(around), int(bits, 16)) if bits else [_netblock(around)]:
+        yield Piece(block, _moment(since), _moment(until), page, failures)
+
+
+def _bits_of(around: Netblock, bits: int) -> Iterator[Netblock]:
+    if bits < 0 or bits >> around.size:
+        raise ValueError("no addresses of this netblock")
+    return runs(around.version, around.first, bits)
 
 
 def _text(block: Netblock) -> str:

@@ -18,7 +18,7 @@ from feedsvc.errors import SourceError
 from feedsvc.http import Client, Request
 from feedsvc.model import Batch, Cursor, End, Outcome
 from feedsvc.names import Netblock
-from feedsvc.sources import plan
+from feedsvc.sources import cutting, plan
 from feedsvc.sources.asking import Asking
 from feedsvc.sources.fronts import SCOPE as FRONT
 from feedsvc.sources.fronts import Fronts
@@ -110,7 +110,7 @@ class PdnsSource:
         for piece in planned.pending:
             left: Piece | None = piece
             while left is not None:
-                call, left = plan.first_call(left, self.provider.traits)
+                call, left = cutting.first_call(left, self.provider.traits)
                 yield self.provider.request(call.question)
 
     def fronts(self, poll: Poll) -> int:

@@ -26,6 +26,17 @@ def prefixes(block: Netblock) -> Iterator[Netblock]:
         first += size
 
 
+def runs(version: int, first: int, bits: int) -> Iterator[Netblock]:
+    """The netblocks of the addresses that are bits of a number, of which the lowest is `first`."""
+    while bits:
+        gap = (bits & -bits).bit_length() - 1
+        bits >>= gap
+        size = (~bits & (bits + 1)).bit_length() - 1
+        bits >>= size
+        yield Netblock(version, first + gap, first + gap + size - 1)
+        first += gap + size
+
+
 class Stretches:
     """Netblocks of which none overlaps another: each goes around some that did, directly or by others between them."""
 

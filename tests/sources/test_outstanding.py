@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedsvc.names import parse_netblock
-from feedsvc.sources import plan
+from feedsvc.sources import cutting, plan
 from feedsvc.sources.outstanding import Outstanding
 from feedsvc.sources.plan import Piece, Plan, Target
 from feedsvc.sources.port import Traits
@@ -31,6 +31,7 @@ def asked(pieces: Outstanding) -> list[str]:
     return [str(piece.netblock) for piece in pieces]
 
 
+@settings(max_examples=40)
 @given(targets(), traits, st.data())
 def test_a_target_is_done_with_the_last_answer_that_it_wants_and_never_before(
     wanted: list[Target], reach: Traits, data: st.DataObject
@@ -42,7 +43,7 @@ def test_a_target_is_done_with_the_last_answer_that_it_wants_and_never_before(
     while left:
         call = data.draw(st.sampled_from(sorted(left, key=repr)))
         left.remove(call)
-        more = data.draw(st.sampled_from([(), plan.halves(call, reach, NOW) or (), (fail(call),)]))
+        more = data.draw(st.sampled_from([(), cutting.halves(call, reach, NOW) or (), (fail(call),)]))
         more = more if len(left) < 40 else ()
         left |= {half for piece in more for half in calls(piece, reach)}
         done += waiting.settle(call, more)
@@ -57,7 +58,7 @@ def test_a_target_is_done_with_the_last_answer_that_it_wants_and_never_before(
 def calls(piece: Piece, reach: Traits) -> list[Piece]:
     found, left = [], piece
     while True:
-        call, rest = plan.first_call(left, reach)
+        call, rest = cutting.first_call(left, reach)
         found.append(call)
         if rest is None:
             return found
@@ -87,6 +88,16 @@ def test_neighbouring_addresses_are_one_piece_in_what_is_stored() -> None:
     for number in (7, 8, 100):
         waiting.settle(one(f"198.51.100.{number}"))
     assert asked(waiting) == ["198.51.100.0-198.51.100.6", "198.51.100.9-198.51.100.99", "198.51.100.101-198.51.100.255"]
+
+
+def test_many_scattered_addresses_are_stored_in_little_room() -> None:
+    waiting = outstanding(["198.18.0.0/20"], [one("198.18.0.0/20")])
+    for number in range(0, 4096, 2):
+        waiting.settle(one(f"198.18.{number // 256}.{number % 256}"))
+    text = waiting.text(0, None)
+    assert len(text) < 1200
+    assert [piece.netblock for piece in plan.from_text(text).pending] == [piece.netblock for piece in waiting]
+    assert len(list(waiting)) == 2048
 
 
 def test_addresses_that_wait_for_something_else_are_kept_apart() -> None:

@@ -1,0 +1,115 @@
+"""A poll that is cut short anywhere, by anything, and carried on from what was stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feedsvc.clock import rfc3339
+from feedsvc.http import Client
+from feedsvc.names import Netblock, parse_netblock
+from feedsvc.sources import plan
+from feedsvc.sources.port import Traits
+from tests.sources.atlas import Atlas, Book, Seen, settle_down
+from tests.sources.conftest import NOW
+from tests.sources.pdns.asking import Counted
+from tests.sources.test_asking import NOT_TRANSIENT, blocks, marks, names, source
+from tests.standins import faults
+from tests.standins.server import Reply
+
+NETS = ["198.51.100.0/29", "198.51.100.4/30", "198.51.100.6-198.51.100.11", "198.51.100.16/31", "2001:db8::/126"]
+HOSTS = [*(f"198.51.100.{number}" for number in range(20)), *(f"2001:db8::{number}" for number in range(6))]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Netblock], list[Seen], Traits, int | None, bool]:
+    reach = draw(st.sampled_from(["address", "netblock", "range"]))
+    traits = Traits(reach, fenced=draw(st.booleans()), concurrency=draw(st.integers(1, 4)))  # type: ignore[arg-type]
+    seen = draw(
+        st.lists(st.tuples(st.integers(0, 30), st.sampled_from(HOSTS), st.integers(0, 400)), max_size=30, unique=True)
+    )
+    rows = [Seen(f"n{name}.example", host, 1_750_000_000 + days * 86_400) for name, host, days in seen]
+    return (
+        blocks(*draw(st.lists(st.sampled_from(NETS), min_size=1, max_size=4, unique=True))),
+        rows,
+        traits,
+        draw(st.none() | st.integers(3, 8)),
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> tuple[int | None, int | None, list[Reply | None]]:
+    """After how many batches it is interrupted, how many calls it may make, and the faults of its calls."""
+    fault = st.none() | st.sampled_from([faults.status(500), faults.status(NOT_TRANSIENT), faults.cut(b'{"ro')])
+    return draw(st.none() | st.integers(0, 12)), draw(st.none() | st.integers(0, 10)), draw(st.lists(fault, max_size=6))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(worlds(), st.lists(polls(), max_size=6))
+def test_a_poll_that_is_interrupted_anywhere_asks_nothing_twice_and_misses_nothing(
+    http: Client,
+    world: tuple[list[Netblock], list[Seen], Traits, int | None, bool],
+    interruptions: list[tuple[int | None, int | None, list[Reply | None]]],
+) -> None:
+    netblocks, seen, traits, cap, paged = world
+    # What cannot be cut any smaller would never be complete.
+    cap = None if not paged and not (traits.reach != "address" and traits.fenced) else cap
+    cap = cap if paged or _is_divisible(seen, cap) else None
+    with Atlas(seen, cap=cap, paged=paged) as server:
+        book, cut, continuing = Book(), 0, False
+        for batches, most, wrong in [*interruptions, *[(None, None, [])] * 3]:
+            replies = iter(wrong)
+            server.judge = lambda _, replies=replies: next(replies, None)  # type: ignore[misc]
+            before, budget = len(server.asked), Counted(most=most)
+            ended = book.poll(source(http, server, traits), netblocks, budget=budget, batches=batches, continuing=continuing)
+            settle_down()
+            assert len(server.asked) - before == budget.spent
+            # Of an interrupted poll the calls that were under way are to be made again, and the one not stored yet.
+            cut += 0 if ended else traits.concurrency + 1
+            continuing = plan.SCOPE in book.cursors
+            if marks(book) == {str(one) for one in netblocks}:
+                break
+        assert book.cursors == {str(one): rfc3339(NOW) for one in netblocks}
+        here = {(one.name, one.address) for one in seen if any(_holds(block, one.address) for block in netblocks)}
+        assert book.found == here
+        twice = sum(count - 1 for count in Counter(server.good).values())
+        assert twice <= cut
+
+
+def _is_divisible(seen: list[Seen], cap: int | None) -> bool:
+    """Whether no hour of one address has more rows than a provider gives at once."""
+    hours = Counter((one.address, one.last // 3600) for one in seen)
+    return cap is None or max(hours.values(), default=0) <= cap
+
+
+def _holds(block: Netblock, address: str) -> bool:
+    found = parse_netblock(address)
+    return found.version == block.version and block.first <= found.first <= block.last
+
+
+@pytest.fixture
+def server() -> Iterator[Atlas]:
+    with Atlas() as running:
+        yield running
+
+
+@pytest.mark.parametrize("batches", range(16))
+def test_with_one_call_at_a_time_none_is_made_twice_but_the_one_that_was_cut(
+    http: Client, server: Atlas, batches: int
+) -> None:
+    server.seen, server.cap, server.paged = names(40), 2, True
+    netblocks = blocks("198.51.100.0/29", "198.51.100.6/31")
+    book = Book()
+    ended = book.poll(source(http, server), netblocks, batches=batches)
+    cut = [] if ended else server.asked[-2:]
+    book.poll(source(http, server), netblocks, continuing=plan.SCOPE in book.cursors)
+    twice = [asked for asked, count in Counter(server.asked).items() if count > 1]
+    assert set(twice) <= set(cut)
+    assert len(twice) <= 2
+    assert len(book.found) == 8
+    assert set(book.cursors) == {str(one) for one in netblocks}
