@@ -58,16 +58,21 @@ def events(chunk: bytes) -> Iterator[bytes]:
     yield b""  # what is too much
 
 
+def _limit(kind: int, most: int) -> None:
+    """Allow so much of something, or what is allowed already where that is less."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def _limit_time() -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + SECONDS, hard))
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + SECONDS)
 
 
 def main(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer until there are no more chunks."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, MEMORY)
+    _limit(resource.RLIMIT_CORE, 0)
     while size := source.read(4):
         chunk = source.read(*_SIZE.unpack(size))
         _limit_time()

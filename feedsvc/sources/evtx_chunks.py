@@ -8,6 +8,7 @@ package busy for ever. A process that is lost costs the chunk that it was lost o
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import subprocess
 import sys
@@ -87,12 +88,13 @@ def cut(blocks: Iterator[bytes], start: int) -> Iterator[Line]:
 
 
 class Reader:
-    """Reads chunks, one after the other, whichever thread asks. Its process ends with it."""
+    """Reads chunks, one after the other, whichever thread asks. Its process ends with it; a fork of ours has its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._end: weakref.finalize[[subprocess.Popen[bytes]], Reader] | None = None
+        self._owner = 0
+        self._end: weakref.finalize[[subprocess.Popen[bytes], int], Reader] | None = None
 
     def read(self, chunk: bytes) -> list[Stored]:
         """The events of a chunk, or of the beginning of one.
@@ -110,7 +112,8 @@ class Reader:
         return _placed(texts, whole)
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
+        if self._process is None or self._owner != os.getpid():
+            self._owner = os.getpid()
             self._process = subprocess.Popen(  # noqa: S603 - our own program, shown no more than a chunk
                 [sys.executable, "-I", str(_PROGRAM)],
                 stdin=subprocess.PIPE,
@@ -118,7 +121,7 @@ class Reader:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self._end = weakref.finalize(self, _stop, self._process)
+            self._end = weakref.finalize(self, _stop, self._process, self._owner)
         return self._process
 
     def _give_up(self) -> None:
@@ -148,7 +151,9 @@ def _exactly(process: subprocess.Popen[bytes], size: int) -> bytes:
     return text
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
+    if owner != os.getpid():
+        return  # a fork ends, and whose process this is goes on
     process.kill()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

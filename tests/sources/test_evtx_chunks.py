@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import struct
 import tracemalloc
 from collections.abc import Iterator
@@ -110,6 +112,17 @@ class TestReading:
         found = reader.read(GOOD[:6000])
         assert [bool(one.json) for one in found][:2] == [True, True]
         assert len(found) < 15
+
+    def test_a_fork_reads_by_a_process_of_its_own(self, reader: Reader) -> None:
+        before = reader.read(GOOD)
+        child = os.fork()
+        if not child:
+            found = reader.read(GOOD)
+            del reader
+            gc.collect()
+            os._exit(0 if found == before else 1)
+        _, status = os.waitpid(child, 0)
+        assert (status, reader.read(GOOD)) == (0, before)
 
     def test_a_log_of_many_chunks_is_read_whole(self) -> None:
         wanted = [f"n{number}" for number in range(5)]
