@@ -6,13 +6,13 @@ details, in the analytic log always.
 Debug log (`dns.log`): switch on in the server's properties, Debug Logging, or with
 
     Set-DnsServerDiagnostics -SendPackets $true -ReceivePackets $true -UdpPackets $true -TcpPackets $true -Queries $true
-        -QuestionTransactions $true -Answers $true -FullPackets $true -LogFilePath D:\dns\dns.log -MaxMBFileSize 500000000
+        -QuestionTransactions $true -Answers $true -FullPackets $true -LogFilePath D:\dns\dns.log
 
 `FullPackets` is what the dialogue calls Details. It costs the server something, and the file some 2 KB a packet.
 
-Analytic log (Microsoft-Windows-DNSServer/Analytical): shippers that read ETW (Elastic Agent, Winlogbeat, NXLog) hand it on
-as JSON. The whole packet is in `PacketData`, in hexadecimal. Read are 256 (a client asked), 257 and 258 (it was answered),
-259 (it was not) and 261 (a server upstream answered). `.etl` files are not read.
+Analytic log (Microsoft-Windows-DNSServer/Analytical): shippers that read ETW (Elastic Agent and Filebeat, NXLog's im_etw)
+hand it on as JSON. The whole packet is in `PacketData`, in hexadecimal. Read are 256 (a client asked), 257 and 258 (it was
+answered), 259 (it was not) and 261 (a server upstream answered). `.etl` files, and EVTX made of them, are not read.
 
 Of a lookup the server may write four packets: asked, asked upstream, answered there, answered. It is told once. What was
 sent to a client as an answer (`Snd` and `R`; 257, 258) tells who, what and, where details are, which addresses; as soon as a
@@ -26,9 +26,9 @@ the month in front, any other the day; a number above twelve proves it wrong or 
 "dmy", "mdy" or "ymd" (a year of two digits in front) where that is not so: Australia, India and New Zealand write the day in
 front and count hours to twelve. `clock` refuses times of the other kind. A date that cannot be is refused and told.
 
-At its largest size the server begins the file anew, or moves it to a `backup` folder: let `path` take in both, and poll more
-often than that happens. It keeps the file open: copy it with something that shares (robocopy does not; VSS, a shipper, or
-`Get-Content -Wait` do). UTF-16, as PowerShell writes it, is read like any other.
+At its largest size the server begins the file anew, or (`EnableLogFileRollover`) goes on in another: let `path` take in all
+of them, and poll more often than that happens. The server keeps the file open: what copies it must not mind. UTF-16, as
+PowerShell writes it, is read like any other.
 
 Not verified: how the server prints labels with odd octets (they are taken as they stand), and AAAA addresses in details.
 """
@@ -160,8 +160,16 @@ class MsDnsParser:
         return (*self._close(), *self._once.finish()) or None
 
     def parse(self, line: bytes, offset: int) -> Parsed:
-        """See `LogParser`."""
+        """See `LogParser`. Splunk keeps a packet and its details as one: what is several lines is read as such."""
         text = textframes.octets(line)
+        if b"\n" not in text:
+            return self._line(text, offset)
+        found: list[LogRecord | BadLine] = []
+        for part in text.splitlines():
+            found += self._line(part, offset) or ()
+        return tuple(found) or None
+
+    def _line(self, text: bytes, offset: int) -> tuple[LogRecord | BadLine, ...] | None:
         if text[:1] in _INDENTS:
             if self._open is not None:
                 self._open.details.take(text)

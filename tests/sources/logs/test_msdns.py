@@ -273,6 +273,17 @@ class TestDetails:
         first, second = records_of(text)
         assert (rdata(first), rdata(second)) == (["198.51.100.7"], [])
 
+    def test_a_packet_and_its_details_may_come_as_one(self) -> None:
+        name = "k3xq.example.net"
+        text = packet(name, "Snd", response=True) + details(name, [Answer(name, "A", "198.51.100.7")])
+        parser = FORMAT.parser()
+        found = [parser.parse(text.strip().replace("\n", end).encode(), 7) for end in ("\n", "\r\n")]
+        assert found[0] is None
+        assert isinstance(found[1], tuple)
+        for one in (*found[1], *finish(parser)):
+            assert isinstance(one, LogRecord)
+            assert (one.rrname, rdata(one), one.offset) == (name, ["198.51.100.7"], 7)
+
     def test_memory_is_bounded_however_long_they_are(self) -> None:
         name = "k3xq.example.net"
         answers = [Answer(name, "A", f"198.51.{number >> 8}.{number & 255}") for number in range(6000)]
