@@ -13,7 +13,8 @@ is known by name only.
     query[TYPE] NAME from CLIENT, auth[TYPE] …         the question
     forwarded NAME to …                                what the cache had of the answer does not count
     reply, cached, cached-stale NAME is ADDRESS        an answer to a question for A or AAAA; to others it is a text
-    reply, cached, cached-stale NAME is <CNAME>        its target is the name of the next line of the same answer
+    reply, cached, cached-stale NAME is <CNAME>        its target is the name of the next line of the same answer; of a long
+                                                       chain in its cache, dnsmasq may leave out names
     config, DHCP, /etc/hosts, gravity blocked … is …   dnsmasq's own answer: who asked is told, the address is not
 
 All other lines (DNSSEC's own questions, DHCP, TFTP, other programs) are no records and no faults. Of the root, of addresses
