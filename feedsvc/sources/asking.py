@@ -109,13 +109,14 @@ class _Pages:
 
     def are_news(self, call: Piece, left: Sequence[Piece]) -> bool:
         """Whether what an answer leads to is worth a call: a page not seen, one of few new beginnings; halves always are."""
-        answer, page = replace(call, page="", failures=0), left[0].page
         if len(left) > 1:
             return True
+        answer, page = replace(call, page="", failures=0), left[0].page
         if not page:
-            self._seen.pop(answer, None)
             self._begun[answer] += 1
             return self._begun[answer] < BEGINNINGS
+        if not call.page:
+            self._seen[answer] = set()
         seen = self._seen.setdefault(answer, {call.page})
         is_new = page not in seen
         seen.add(page)
@@ -201,7 +202,7 @@ class Asking:
         """What an answer is good for; returns the netblocks that are answered in full by it."""
         left, end = cutting.rest(call, reply, self._traits, self._now()), reply.end
         if left is not None and self._pages.are_news(call, left):
-            self._queue.put_first(left)
+            self._queue.put_first(self._waiting.news(left))
             done = self._waiting.settle(call, left)
             return done if reply.stale else done + self._proof()
         if reply.limited or (reply.page and end.outcome is Outcome.COMPLETE):
@@ -243,6 +244,8 @@ class Asking:
 
     def _unreached(self) -> Iterator[Batch]:
         """An end for each netblock that was not answered in full; those that end alike in one batch."""
+        if not self._ours:
+            return
         goes_on = self._goes_on()
         ends: dict[End, list[Netblock]] = {}
         for target in self._ours:
@@ -253,7 +256,8 @@ class Asking:
 
     def _goes_on(self) -> _GoesOn:
         """When the rest can be asked for, where a quota holds it up, and how far the whole is."""
-        pending = plan.calls(self._waiting, self._traits)
+        wanted = plan.concerned(list(self._ours))
+        pending = plan.calls((piece for piece in self._waiting if wanted(piece)), self._traits)
         total = self._made + pending
         at = self._calling.held.until if self._calling.held else None
         if self._calling.spent and at is None:

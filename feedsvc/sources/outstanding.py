@@ -53,13 +53,19 @@ class Group:
 
     def remove(self, call: Piece) -> None:
         """Let a call, which is a piece or the address of one, wait no longer."""
-        if not self._is_single(call):
-            del self._others[call]
-            return
-        kind = _kind(call)
-        self._single[kind] &= ~self._bits(call.netblock)
-        if not self._single[kind]:
-            del self._single[kind]
+        self._others.pop(call, None)
+        if self._is_single(call):
+            kind = _kind(call)
+            left = self._single.pop(kind, 0) & ~self._bits(call.netblock)
+            if left:
+                self._single[kind] = left
+
+    def holds(self, piece: Piece) -> bool:
+        """Whether a piece waits."""
+        if not self._is_single(piece):
+            return piece in self._others
+        bits = self._bits(piece.netblock)
+        return self._single.get(_kind(piece), 0) & bits == bits
 
     def waits_for(self, target: Target) -> bool:
         """Whether anything of a target waits."""
@@ -117,6 +123,10 @@ class Outstanding:
     def concerned(self, call: Piece) -> list[Target]:
         """The targets that want this and are not answered in full."""
         return [target for target in self.group(call).targets if call.concerns(target)]
+
+    def news(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """Those of these pieces that do not wait already, as the halves of two netblocks may."""
+        return [piece for piece in pieces if not self.group(piece).holds(piece)]
 
     def settle(self, call: Piece, left: Iterable[Piece] = ()) -> list[Target]:
         """Put what is left of a call in its place; returns the targets of which nothing waits any more."""

@@ -175,6 +175,17 @@ def test_pages_that_end_before_their_rows_do_are_asked_for_in_halves(http: Clien
     assert len(book.found) == 64
 
 
+def test_pages_of_an_answer_that_is_asked_for_once_more_are_turned_once_more(http: Client, server: Atlas) -> None:
+    server.seen, server.cap, server.paged, server.reach = names(96), 8, True, 16
+    one, other = blocks("198.51.100.0/26", "198.51.100.32-198.51.100.95")
+    book = Book()
+    # A page of the first netblock waits when the second one is added, of which one half is a half of the first one too.
+    book.poll(source(http, server, RANGE), [one], budget=Counted(most=1))
+    book.poll(source(http, server, RANGE), [one, other])
+    assert set(book.ends.values()) == {End(Outcome.COMPLETE)}
+    assert len(book.found) == 96
+
+
 def test_a_page_that_is_lost_begins_its_answer_anew(http: Client, server: Atlas) -> None:
     server.seen, server.cap, server.paged = names(25, "198.51.100.7"), 10, True
     lost = iter([faults.status(410)])
@@ -464,5 +475,8 @@ def test_a_netblock_that_is_not_asked_about_now_keeps_its_plan(http: Client, ser
     assert server.asked == ["198.51.100.4", "198.51.100.6", "198.51.100.7"]
     assert book.ends == {str(there): End(Outcome.COMPLETE)}
     assert left(book) == ["198.51.100.5/32"]
+    away = blocks("192.0.2.0/28")
+    book.poll(source(http, server), away, watched=[here, there, *away], budget=Counted(most=2))
+    assert "2 of 16 calls made" in book.ends[str(away[0])].reason
     book.poll(source(http, server), [here], watched=[here, there], continuing=True)
     assert book.cursors == {str(here): rfc3339(NOW), str(there): rfc3339(NOW)}

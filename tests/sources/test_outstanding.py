@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,24 @@ def test_a_page_of_an_address_and_its_beginning_are_two_things_to_wait_for() -> 
     waiting = outstanding(["198.51.100.7"], [one("198.51.100.7", page="7"), one("198.51.100.7")])
     assert waiting.settle(one("198.51.100.7")) == []
     assert len(waiting.settle(one("198.51.100.7", page="7"))) == 1
+
+
+@pytest.mark.parametrize("reach", [ADDRESS, RANGE])
+def test_what_waits_already_is_no_news_and_waits_once(reach: Traits) -> None:
+    waiting = outstanding(["198.51.100.4/30"], [one("198.51.100.4", page="7"), one("198.51.100.4/31")], reach)
+    half = one("198.51.100.4/31")
+    assert waiting.news([half, one("198.51.100.6/31")]) == [one("198.51.100.6/31")]
+    waiting.settle(one("198.51.100.4", page="7"), [half])
+    assert set(waiting) == {half}
+    assert len(waiting.settle(half)) == 1
+
+
+@pytest.mark.parametrize("reach", [ADDRESS, RANGE])
+def test_an_answer_that_comes_twice_is_settled_once(reach: Traits) -> None:
+    waiting = outstanding(["198.51.100.4", "198.51.100.5"], [one("198.51.100.4"), one("198.51.100.5")], reach)
+    assert len(waiting.settle(one("198.51.100.4"))) == 1
+    assert waiting.settle(one("198.51.100.4")) == []
+    assert asked(waiting) == ["198.51.100.5/32"]
 
 
 def test_an_answer_is_written_into_the_part_of_the_plan_that_it_is_about() -> None:
