@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,13 +11,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from feedsvc.clock import rfc3339
-from feedsvc.http import Client
+from feedsvc.http import Client, HttpError
 from feedsvc.model import End, Outcome
 from feedsvc.names import Netblock, parse_netblock
 from feedsvc.sources import plan
 from feedsvc.sources.asking import BEGINNINGS, PROOF
+from feedsvc.sources.endings import after_fault
 from feedsvc.sources.polling import PdnsSource
-from feedsvc.sources.port import Traits
+from feedsvc.sources.port import Question, Traits
+from feedsvc.sources.port import Reply as Answered
 from tests.sources.atlas import Atlas, Book, Guide, Seen
 from tests.sources.conftest import NOW
 from tests.sources.pdns.asking import Counted
@@ -340,6 +343,37 @@ def test_netblocks_that_end_for_the_same_reason_end_in_one_batch(http: Client, s
     book.poll(source(http, server), blocks(*(f"198.51.{number}.0/32" for number in range(20))))
     assert len(server.asked) == 3
     assert sorted(len(batch.scope) for batch in book.batches if batch.end) == [3, 17]
+
+
+def test_a_netblock_whose_halves_are_no_better_says_what_was_wrong_with_the_last(http: Client, server: Atlas) -> None:
+    class TooBig(Guide):
+        def refused(self, err: HttpError, question: Question) -> Answered | None:
+            return Answered(after_fault(err, 0), limited=True)
+
+    server.judge = lambda _: faults.status(NOT_TRANSIENT)
+    book = Book()
+    ready = PdnsSource("atlas", TooBig(server.url, RANGE), http, lambda: NOW)
+    book.poll(ready, blocks("198.51.100.0/24", "203.0.113.7"))
+    end = book.ends["198.51.100.0/24"]
+    assert server.asked[-1] == "198.51.100.0-198.51.100.63"
+    assert end.reason.startswith("198.51.100.0/26: 127.0.0.1")
+    assert end.reason.endswith("; asked no further")
+    assert (end.outcome, end.trouble) == (Outcome.SKIPPED, True)
+    assert book.ends["203.0.113.7/32"].reason == "not asked to its end, as asking on is pointless"
+
+
+def test_what_is_left_when_the_process_is_to_end_says_so_and_waits_for_the_next_poll(server: Atlas) -> None:
+    stop = threading.Event()
+    server.judge = lambda asked: stop.set() if asked == "198.51.100.5" else None
+    book = Book()
+    with Client(now=lambda: NOW, stopping=stop.is_set) as http:
+        book.poll(source(http, server), FEW)
+        assert book.ends[str(FEW[0])].reason == "not asked to its end, as feedsvc is stopping"
+        assert "198.51.100.6/31" in left(book) or "198.51.100.5-198.51.100.7" in left(book)
+        server.judge = told({})
+        stop.clear()
+        book.poll(source(http, server), FEW)
+    assert set(book.cursors) == {str(FEW[0])}
 
 
 def test_what_was_asked_in_vain_is_asked_by_the_next_poll_and_nothing_else(http: Client, server: Atlas) -> None:
