@@ -20,7 +20,7 @@ from feedsvc.errors import SourceError
 from feedsvc.model import Match, Observation
 from feedsvc.names import Netblock, NetblockMap
 from feedsvc.sources.logfile import LogFile, cut, expand, finish, peek, read_line, reason
-from feedsvc.sources.logs import Formats, NamedFormat
+from feedsvc.sources.logs import Formats
 from feedsvc.sources.port import BadLine, Line, LogParser, LogRecord
 from feedsvc.sources.records import Refusals, faults, inside, is_name, observations
 
@@ -77,6 +77,28 @@ class Trouble:
 Report = Callable[[Trouble], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for.
+
+    Attributes:
+        netblocks: an answer that lies in one of them.
+        names: canonical names of findings, whose lookups are wanted as well.
+    """
+
+    netblocks: Sequence[Netblock]
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One record that tells of something sought, and the file and format it was read by."""
+
+    record: LogRecord
+    file: str
+    format: str
+
+
 def sweep(
     paths: Sequence[str],
     formats: Formats,
@@ -94,13 +116,34 @@ def sweep(
         report: is told of everything that could not be read; the sweep goes on with the rest.
         stdin: what `-` reads; the process's own when None.
     """
+    inner = NetblockMap(netblocks)
     files = locate(paths, report)
-    search = _Search(formats, NetblockMap(netblocks), wanted, report)
+    for found in search(files, formats, Sought(netblocks), report=report, progress=progress, stdin=stdin):
+        yield from _hits_of(found, inner, wanted)
+
+
+def search(
+    files: Sequence[str],
+    formats: Formats,
+    sought: Sought,
+    *,
+    report: Report,
+    progress: Progress | None = None,
+    stdin: IO[bytes] | None = None,
+) -> Iterator[Found]:
+    """Every record with an answer inside a netblock, or with a sought name as its own or in its chain, in the files' order.
+
+    Args:
+        files: paths of files, each read as a whole; `-` is standard input (see `locate`).
+        report: is told of everything that could not be read; the search goes on with the rest.
+        stdin: what `-` reads; the process's own when None.
+    """
+    one = _Search(formats, sought, report)
     meter = _Meter(files, progress)
     for file in files:
         try:
             with _opened(file, stdin) as log:
-                yield from search.log(log, meter.watch(log, log.blocks()))
+                yield from one.log(log, meter.watch(log, log.blocks()))
         except SourceError as err:
             report(Trouble(file, _without_name(str(err), file)))
 
@@ -108,56 +151,65 @@ def sweep(
 class _Search:
     """What stays the same from file to file."""
 
-    def __init__(self, formats: Formats, netblocks: NetblockMap, wanted: Wanted, report: Report) -> None:
+    def __init__(self, formats: Formats, sought: Sought, report: Report) -> None:
         self._formats = formats
-        self._netblocks = netblocks
-        self._wanted = wanted
+        self._netblocks = NetblockMap(sought.netblocks)
+        self._names = frozenset(sought.names)
         self._report = report
 
-    def log(self, log: LogFile, blocks: Iterator[bytes]) -> Iterator[Hit]:
-        """Hits of one file, then what of its lines could not be read."""
+    def log(self, log: LogFile, blocks: Iterator[bytes]) -> Iterator[Found]:
+        """Records of one file, then what of its lines could not be read."""
         head, blocks = peek(blocks)
         if not head:
             return
         named = self._formats.by_head(head)
         refusals = Refusals()
         try:
-            yield from self._hits(log.name, named, blocks, refusals)
+            for record in self._told(_records(named.format.parser(), cut(named.format, blocks)), refusals):
+                yield Found(record, log.name, named.name)
         finally:
             for refused in refusals.all():
                 self._report(Trouble(log.name, refused.reason, refused.count, refused.sample))
 
-    def _hits(self, file: str, named: NamedFormat, blocks: Iterator[bytes], refusals: Refusals) -> Iterator[Hit]:
-        parser = named.format.parser()
-        for found in _records(parser, cut(named.format, blocks)):
+    def _told(self, records: Iterator[LogRecord | BadLine], refusals: Refusals) -> Iterator[LogRecord]:
+        """Those that tell of something sought."""
+        for found in records:
             if isinstance(found, BadLine):
                 refusals.add(found)
                 continue
             for fault in faults(found):
                 refusals.add(fault)
-            if found.answers:
-                yield from self._hits_of(found, file, named.name)
+            if self._is_sought(found):
+                yield found
 
-    def _hits_of(self, record: LogRecord, file: str, form: str) -> Iterator[Hit]:
-        for address in inside(record, self._netblocks):
-            if not is_name(record.rrname):
-                return
-            seen = tuple(observations(record, address))
-            for watch in dict.fromkeys(match.watch for match in self._wanted(seen)):
-                time = _time_text(record.time)
-                yield Hit(
-                    watch=watch,
-                    rrname=record.rrname,
-                    rrtype=seen[0].rrtype,
-                    rdata=seen[0].rdata,
-                    chain=record.chain,
-                    time_first=time,
-                    time_last=time,
-                    client=record.client,
-                    file=file,
-                    offset=record.offset,
-                    format=form,
-                )
+    def _is_sought(self, record: LogRecord) -> bool:
+        names, netblocks = self._names, self._netblocks
+        if names and (record.rrname in names or not names.isdisjoint(record.chain)):
+            return True
+        return any(address in netblocks for address in record.answers)
+
+
+def _hits_of(found: Found, netblocks: NetblockMap, wanted: Wanted) -> Iterator[Hit]:
+    record = found.record
+    if not is_name(record.rrname):
+        return
+    time = _time_text(record.time)
+    for address in inside(record, netblocks):
+        seen = tuple(observations(record, address))
+        for watch in dict.fromkeys(match.watch for match in wanted(seen)):
+            yield Hit(
+                watch=watch,
+                rrname=record.rrname,
+                rrtype=seen[0].rrtype,
+                rdata=seen[0].rdata,
+                chain=record.chain,
+                time_first=time,
+                time_last=time,
+                client=record.client,
+                file=found.file,
+                offset=record.offset,
+                format=found.format,
+            )
 
 
 def _records(parser: LogParser, lines: Iterator[Line]) -> Iterator[LogRecord | BadLine]:

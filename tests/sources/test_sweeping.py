@@ -16,7 +16,7 @@ import pytest
 from feedsvc.model import Match, Observation
 from feedsvc.names import parse_netblock
 from feedsvc.sources.logs import Formats
-from feedsvc.sources.sweeping import STDIN, Hit, Trouble, locate, sweep
+from feedsvc.sources.sweeping import STDIN, Found, Hit, Sought, Trouble, locate, search, sweep
 from tests.sources.logs import making
 from tests.sources.logs.making import Exchange, json_line, json_log, traffic, tsv_log
 
@@ -131,6 +131,39 @@ class TestHits:
         log = traffic(1, 500)
         run(STDIN, stdin=tsv_log(log), wanted=wanted)
         assert {one.rdata for one in asked} == {inside for one in log for inside in one.inside}
+
+
+def lookup(query: str, *answers: str) -> bytes:
+    return json_line(Exchange(query, answers=answers, client="10.1.2.3"))
+
+
+class TestSearch:
+    """What `search` promises to those who look for names as well."""
+
+    def search(self, *lines: bytes, netblocks: Sequence[str] = (), names: Sequence[str] = ()) -> list[Found]:
+        sought = Sought([parse_netblock(text) for text in netblocks], names)
+        return list(search([STDIN], Formats(), sought, report=print, stdin=io.BytesIO(b"".join(lines))))
+
+    def test_lookups_of_a_name_are_found_wherever_it_led(self) -> None:
+        lines = lookup("k3xq.example.net"), lookup("www.example.net", "192.0.2.1"), lookup("K3xq.Example.net", "192.0.2.1")
+        found = self.search(*lines, names=["k3xq.example.net"])
+        assert [(one.record.rrname, one.record.offset, one.file, one.format) for one in found] == [
+            ("k3xq.example.net", 0, "-", "zeek"),
+            ("k3xq.example.net", len(lines[0] + lines[1]), "-", "zeek"),
+        ]
+
+    def test_lookups_that_pass_a_name_on_their_way_are_found(self) -> None:
+        found = self.search(lookup("a.example.org", "k3xq.example.net", "192.0.2.1"), names=["k3xq.example.net"])
+        assert [one.record.chain for one in found] == [("k3xq.example.net",)]
+
+    def test_a_record_that_is_sought_for_two_reasons_comes_once_and_in_its_place(self) -> None:
+        lines = lookup("b.example.net", "198.51.100.9"), lookup("k3xq.example.net", "198.51.100.1"), lookup("c.example.net")
+        found = self.search(*lines, netblocks=["198.51.100.0/24"], names=["k3xq.example.net"])
+        assert [one.record.rrname for one in found] == ["b.example.net", "k3xq.example.net"]
+
+    def test_a_name_that_only_ends_or_begins_like_a_sought_one_is_not_found(self) -> None:
+        lines = lookup("xk3xq.example.net", "192.0.2.1"), lookup("k3xq.example.net.example.org", "192.0.2.1")
+        assert self.search(*lines, names=["k3xq.example.net"]) == []
 
 
 class TestFiles:
