@@ -10,6 +10,7 @@ any two of them, and the next poll goes on exactly there.
     is copied, then truncated               finds the copy by its text, reads the rest there, and the file as a new one
     is compressed                           finds it by its uncompressed text
     has a copy beside it                    takes both for one log
+    ends in the middle of a record          waits for its end in the file that takes its place
     is replaced on the same inode           takes it for a new log: its text is another
     vanishes                                forgets it; that is no fault
     cannot be read, or is no known format   says so, reads the others, and is partial
@@ -35,9 +36,9 @@ from feedsvc.model import Batch, End, Outcome
 from feedsvc.names import NetblockMap
 from feedsvc.sources import identity
 from feedsvc.sources.identity import Found, Kinship, Position
-from feedsvc.sources.logfile import HEAD, LogDamaged, LogFile, peek
+from feedsvc.sources.logfile import HEAD, LogDamaged, LogFile, carry, peek
 from feedsvc.sources.logs import Formats, NamedFormat
-from feedsvc.sources.port import Poll
+from feedsvc.sources.port import LogParser, Poll, Waiting
 from feedsvc.sources.records import Tally
 from feedsvc.sources.tailing import BATCH_BYTES, BATCH_FACTS, Tail
 
@@ -135,6 +136,10 @@ class _Reading:
         self._matched: dict[str, Found] = {}
         self._free: dict[str, Found] = {}
         self._gone: list[str] = []
+        self._behind: set[str] = set()  # logs that this poll could not read to their end
+        self._at_end: list[str] = []  # logs at rest, read to their end
+        self._stands = {position.stand for position in known.values()}
+        self._standing = {position.stand: scope for scope, position in known.items()}
         self._account = _Account()
 
     def batches(self) -> Generator[Batch, None, End]:
@@ -145,6 +150,7 @@ class _Reading:
         self._account.faults += look.faults
         self._matched = {file.inode: file for file in look.files}
         self._free = dict(self._matched)
+        self._stands |= {file.path for file in look.files}
         moved = []
         for scope, position in self._before.items():
             file = self._free.get(position.inode)
@@ -154,12 +160,18 @@ class _Reading:
                 moved.append(scope)
         for scope in moved:
             yield from self._find_again(scope)
-        for file in sorted(self._free.values(), key=lambda file: (file.changed, file.path)):
+        for file in sorted(self._free.values(), key=self._age):
             yield from self._take_up(file)
+        for scope in self._at_end:
+            self._finish(scope)
         self._forget_gone()
         return self._account.end()
 
     # -- which file belongs to which log -------------------------------------------------------------------------------
+
+    def _age(self, file: Found) -> tuple[int, bool, str]:
+        """Sorts the oldest first; of two as old as each other, the one that was rotated."""
+        return file.changed, identity.stand_of(file.path, self._stands) == file.path, file.path
 
     def _go_on(self, file: Found, scope: str) -> Generator[Batch, None, bool]:
         """Read on in the file on the inode of a log; False when another log is on it now."""
@@ -200,7 +212,9 @@ class _Reading:
                 if file.inode not in self._matched and file.changed <= self._at_rest:
                     self._gone.append(scope)
                 return
-        if not copying:
+        if copying:
+            self._behind.add(scope)
+        else:
             self._gone.append(scope)
 
     def _candidates(self, position: Position) -> Iterator[Found]:
@@ -234,12 +248,13 @@ class _Reading:
         except SourceError:
             return Kinship.OTHER
 
-    # -- reading it ----------------------------------------------------------------------------------------------------
+    # -- a new one -----------------------------------------------------------------------------------------------------
 
     def _begin(self, file: Found, scope: str) -> Generator[Batch, None, None]:
         """Read a new log from its beginning, as soon as its first line is there."""
         # A log that was truncated under its writer goes on without the header that it once had: that must not be forgotten.
-        former = next((position for position in self._before.values() if position.inode == file.inode), None)
+        truncated = next((scope for scope, position in self._before.items() if position.inode == file.inode), "")
+        former = self._known.get(truncated)
         try:
             named = self._named(file, former)
         except LogDamaged as err:
@@ -252,12 +267,59 @@ class _Reading:
             return
         self._account.looked_into += 1
         name = named.name if named else former.format if former else ""
-        state = former.state if former and former.format == name else ""
-        start = replace(identity.nothing_of(file), format=name, state=state)
+        start = replace(identity.nothing_of(file), format=name, stand=self._stand_of(file, scope))
+        if former and former.format == name:
+            start = self._take_over(truncated, scope, start)
+        elif named and not former:
+            start = self._go_on_after(scope, start)
         if named is None:
             self._keep(scope, start)
         else:
             yield from self._read(file, scope, start)
+
+    # -- what waits for its end when a log is rotated ------------------------------------------------------------------
+
+    def _stand_of(self, file: Found, scope: str) -> str:
+        if scope in self._known:
+            return self._known[scope].stand  # it began in an earlier poll, and may have been renamed since
+        return identity.stand_of(file.path, self._stands)
+
+    def _take_over(self, giver: str, scope: str, start: Position) -> Position:
+        """Know what the log knew that was truncated; what it waited for is waited for here alone from now on."""
+        given = self._known[giver]
+        start = replace(start, state=given.state)
+        if giver != scope:
+            waits = isinstance(self._parser(given), Waiting)
+            self._keep(giver, replace(given, state="" if waits else given.state, stand=""))
+            self._keep(scope, start)
+        return start
+
+    def _go_on_after(self, scope: str, start: Position) -> Position:
+        """Wait for what the log waited for that was written in this place before."""
+        giver = self._standing.get(start.stand, "")
+        self._standing[start.stand] = scope
+        given = self._known.get(giver)
+        if given is None or given.format != start.format or giver in self._behind or self._is_at_its_stand(given):
+            return start
+        parser = self._parser(given)
+        carried = carry(parser) if parser else ""
+        # In one batch: what waits must neither be lost by a death between the two nor be told by both.
+        self._keep(giver, replace(given, state="" if carried else given.state, stand=""))
+        start = replace(start, state=carried)
+        self._keep(scope, start)
+        return start
+
+    def _is_at_its_stand(self, position: Position) -> bool:
+        file = self._matched.get(position.inode)
+        return file is not None and file.path == position.stand
+
+    def _parser(self, position: Position) -> LogParser | None:
+        try:
+            return self._formats.by_name(position.format).format.parser(position.state)
+        except (SourceError, PluginError):
+            return None  # told where it is to be read
+
+    # -- reading it ----------------------------------------------------------------------------------------------------
 
     def _named(self, file: Found, former: Position | None) -> NamedFormat | None:
         """The format of a new log; None while not even its first line is there."""
@@ -292,14 +354,26 @@ class _Reading:
             whole, rest = self._is_whole(log, file), file.stamp if log.compression else ""
             reached, broken = yield from self._tail.read(log, scope, start, named.format, parser, whole=whole)
         self._account.looked_into += 1
+        if broken is not None:
+            self._behind.add(scope)
         if copy and reached.offset == position.offset:
             return
+        if whole and (broken is None or isinstance(broken, LogDamaged)):
+            self._at_end.append(scope)
         if isinstance(broken, LogDamaged):
             self._account.damages.append(str(broken))
         elif broken is not None:
             self._account.faults.append(str(broken))
             rest = ""
         self._keep(scope, replace(reached, rest=rest, damage=str(broken or "")))
+
+    def _finish(self, scope: str) -> None:
+        """Take what a log still waits for: it is at rest, and none goes on after it."""
+        position = self._known[scope]
+        parser = self._parser(position) if position.state else None
+        if parser is not None:
+            self._tail.finish(parser)
+            self._keep(scope, replace(position, state=parser.state()))
 
     def _is_whole(self, log: LogFile, file: Found) -> bool:
         return log.compression != "" or file.changed <= self._at_rest

@@ -13,6 +13,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -52,6 +53,7 @@ class Position:
         format, state: which parser reads it, and what that parser knows.
         rest: the `stamp` of a compressed file that was read to its end: as long as it has it, there is nothing new.
         damage: why that end came too early; "" when it did not.
+        stand: where the log is written that goes on after this one, see `stand_of`; "" once one has gone on.
     """
 
     path: str
@@ -63,6 +65,7 @@ class Position:
     state: str = ""
     rest: str = ""
     damage: str = ""
+    stand: str = ""
 
     def text(self) -> str:
         """The position as a cursor's text."""
@@ -87,6 +90,17 @@ def parse_position(text: str) -> Position:
         raise SourceError(
             f"a stored cursor cannot be read ({err}); remove it to read the log again", permanent=True
         ) from err
+
+
+def stand_of(path: str, others: AbstractSet[str]) -> str:
+    """Where a log is, or was before it was rotated, written: `/var/log/dnsmasq.log` for `/var/log/dnsmasq.log.1.gz`.
+
+    Args:
+        others: where logs are, or were.
+    """
+    name = path.rfind("/") + 1
+    above = (path[:at] for at in range(name + 1, len(path)) if path[at] in ".-_")
+    return next((other for other in above if other in others), path)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

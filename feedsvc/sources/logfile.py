@@ -18,7 +18,7 @@ from typing import IO, Self
 
 from feedsvc.errors import SourceError
 from feedsvc.sources import compression
-from feedsvc.sources.port import BadLine, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
+from feedsvc.sources.port import BadLine, Continuing, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
 
 BLOCK = compression.BLOCK
 """Bytes read, and bytes decompressed, at a time: enough to make system calls cheap, and they stay in the cache."""
@@ -227,6 +227,11 @@ def read_line(parser: LogParser, line: Line) -> tuple[LogRecord | BadLine, ...]:
 def finish(parser: LogParser) -> tuple[LogRecord | BadLine, ...]:
     """What a parser was waiting for at the end of a log that is at rest."""
     return _records(parser.finish()) if isinstance(parser, Waiting) else ()
+
+
+def carry(parser: LogParser) -> str:
+    """What a parser waits for whose log is gone on with in another file; "" when that is nothing."""
+    return parser.carry() if isinstance(parser, Continuing) else ""
 
 
 def _records(parsed: Parsed) -> tuple[LogRecord | BadLine, ...]:

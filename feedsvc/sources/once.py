@@ -56,6 +56,10 @@ class Once:
         """What to remember."""
         return self._shown or (msgspec.json.encode(self._held).decode() if self._held else "")
 
+    def carry(self) -> str:
+        """What to remember in the log that goes on after this one: what it will write shows by itself."""
+        return "" if self._shown else self.state()
+
     def wants(self, side: Side) -> bool:
         """Whether a message of this side may count: what does not need not be read."""
         return self._each or side == "answered" or self._shown != _ANSWERS

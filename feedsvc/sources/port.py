@@ -270,7 +270,8 @@ class LogRecord:
         time: epoch seconds UTC, with the log's own precision.
         client: who asked or connected, a canonical address where it is one, else as the log spells it (a host's name); None
             when the log does not say.
-        rrname: the asked name, or the one that was connected to (SNI, `Host`), canonical.
+        rrname: the asked name, or the one that was connected to (SNI, `Host`), canonical. "" only with the kind `connection`:
+            the log has no name, and tells no more than that this client went to the one address in `answers`.
         rrtype: the asked type; "" when the log does not say, or it was no DNS.
         answers: addresses of A and AAAA answers, in order; of a connection the one it went to. Empty when the log has no
             answers: the record still tells who asked.
@@ -315,6 +316,15 @@ class Waiting(Protocol):
 
     def finish(self) -> Parsed:
         """The record that was waited for, once nothing more will come; asked for files that are at rest alone."""
+        ...
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A parser whose records may begin in one log and end in the one that takes its place when it is rotated."""
+
+    def carry(self) -> str:
+        """The state for a parser of that log: what is waited for, and nothing that was learnt of this log alone."""
         ...
 
 

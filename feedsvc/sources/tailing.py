@@ -35,6 +35,11 @@ class Tail:
         self._size = size
         self._taken = 0
 
+    def finish(self, parser: LogParser) -> None:
+        """Take what a parser waited for whose log is at rest; it goes out with what is gathered."""
+        for found in finish(parser):
+            self._tally.add(found)
+
     def read(
         self, log: LogFile, scope: str, start: Position, form: LogFormat, parser: LogParser, *, whole: bool
     ) -> Generator[Batch, None, tuple[Position, SourceError | None]]:
@@ -62,9 +67,6 @@ class Tail:
                     handed_out = _end_of(line)
                     self._tally.move(scope, _after(line, start, log, parser).text())
                     yield self._tally.batch()
-            if whole:
-                for found in finish(parser):
-                    self._tally.add(found)
         except SourceError as err:
             broken = _naming(log.name, err)
         # Also where nothing was read: what the parser was waiting for is told by now, and not once more by the next poll.

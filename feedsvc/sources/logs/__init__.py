@@ -16,7 +16,9 @@ and keeps these promises:
 - `parse` raises for no line, however hostile: what it does not understand is a `BadLine`, what is no record is None.
 - Names are canonical (`names.parse_name`, or `names.encode_labels` for wire labels), addresses are `names.Address`, and an
   address is taken from the answers to A and AAAA questions alone: never out of TXT, PTR or a name that looks like one.
-- `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else.
+- `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else. Where a record
+  may begin in one file and end in the one that takes its place when the log is rotated, `carry` holds what that one needs
+  (`feedsvc.sources.port.Continuing`).
 - `recognises` says yes only when the first bytes leave no doubt: a file that two formats claim is read by none. A format
   without magic number judges by the majority of the first lines (`feedsvc.sources.heads`); it is also asked about single
   lines, when the file as a whole is claimed by nobody, and by formats that wrap lines of others. These say so by an

@@ -22,8 +22,8 @@ in the place of names, and of what dnsmasq writes as `<name unprintable>`, there
 
 An answer is only known to be whole when the process writes about another lookup, so that the last record of a log that is
 still written to waits for the next line. A question that is not answered within a minute of the log is a record without
-answers. An address whose question is not in the same file (the log was rotated in between) cannot be told from a TXT record
-that looks like one: it is counted as a line that cannot be read.
+answers; it may stand in the file that was renamed when the log was rotated. An address without its question (that was not
+logged yet) cannot be told from a TXT record that looks like one: it is counted as a line that cannot be read.
 
 Times have no zone and no year: they are local in the `tz` of the source, of the latest year that does not put them into the
 future; set `year` for archives that are older. dnsmasq does not rotate by itself: with logrotate, let `path` take in both
@@ -126,6 +126,10 @@ class DnsmasqParser:
         last = None if self._dated else self._stamps.last
         found = _State(tied.asked, tied.answered, loose.answers, loose.types, last)
         return "" if found == _State() else msgspec.json.encode(found).decode()
+
+    def carry(self) -> str:
+        """See `Continuing`."""
+        return self.state()
 
     def parse(self, line: bytes, offset: int) -> tuple[LogRecord | BadLine, ...]:
         """See `LogParser`."""

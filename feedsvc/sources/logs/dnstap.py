@@ -134,6 +134,10 @@ class DnstapParser:
         except Unreadable as err:
             return BadLine(offset, str(err), line[:SAMPLE])
 
+    def carry(self) -> str:
+        """See `Continuing`."""
+        return self._once.carry()
+
     def finish(self) -> Parsed:
         """See `Waiting`."""
         return self._once.finish()

@@ -94,6 +94,10 @@ class EveParser:
         """See `LogParser`: the lookups, or nothing when there are none."""
         return self._lookups.text()
 
+    def carry(self) -> str:
+        """See `Continuing`."""
+        return self._lookups.text()
+
     def finish(self) -> Parsed:
         """See `Waiting`: lookups that nobody answered."""
         return _parsed(self._lookups.rest())

@@ -117,6 +117,10 @@ class PassiveDnsParser:
         except Unreadable as err:
             return BadLine(offset, str(err), line[:SAMPLE])
 
+    def carry(self) -> str:
+        """See `Continuing`."""
+        return self.state()
+
     def finish(self) -> Parsed:
         """See `Waiting`."""
         return self._end()
