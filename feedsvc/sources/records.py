@@ -34,8 +34,8 @@ def inside(record: LogRecord, netblocks: NetblockMap) -> tuple[Address, ...]:
 
 
 def is_name(name: str) -> bool:
-    """Whether a canonical name is more than an address that somebody asked for as if it were one."""
-    return not names.is_address(name.replace("\\058", ":"))
+    """Whether a canonical name is one: not the "" of a connection without, and no address that somebody asked for."""
+    return name != "" and not names.is_address(name.replace("\\058", ":"))
 
 
 def way(record: LogRecord) -> tuple[str, ...]:

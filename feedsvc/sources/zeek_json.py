@@ -43,6 +43,7 @@ class _Line(msgspec.Struct, gc=False):
     method: Any = None
     uri: Any = None
     trans_depth: Any = None
+    conn_state: Any = None
     path: str | None = msgspec.field(name="_path", default=None)
     stream: str | None = msgspec.field(name="@stream", default=None)
 
@@ -93,7 +94,9 @@ def _kind_of(line: _Line) -> Kind | None:
     if line.server_name is not None:
         return "tls"
     # Other logs have a `host` too; it is the one that was seen, not the one that was wanted.
-    return "http" if line.host is not None and line.trans_depth is not None else None
+    if line.host is not None and line.trans_depth is not None:
+        return "http"
+    return "connection" if line.conn_state is not None else None
 
 
 def _question(line: _Line) -> Said:
@@ -114,7 +117,7 @@ def _connection(line: _Line, kind: Kind) -> Said:
         kind=kind,
         time=line.ts if line.ts is not None else "",
         client=_end(line, "orig_h", line.client or line.client_flat),
-        name=_text(line.host if kind == "http" else line.server_name),
+        name=b"" if kind == "connection" else _text(line.host if kind == "http" else line.server_name),
         rrtype="",
         answers=destination(address, method, target),
     )

@@ -13,7 +13,7 @@ _LONGEST_TYPE = 64  # bytes that are kept; no type has as many
 _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
-LOGS: dict[str, Kind] = {"dns": "dns", "ssl": "tls", "quic": "tls", "http": "http"}
+LOGS: dict[str, Kind] = {"dns": "dns", "ssl": "tls", "quic": "tls", "http": "http", "conn": "connection"}
 """The logs that are read, by the path that Zeek gives them, and what they tell of."""
 
 
@@ -21,7 +21,7 @@ class Said(NamedTuple):
     """Texts as Zeek spells them, empty where there is nothing.
 
     Attributes:
-        name: what was asked for (`query`), or connected to (`server_name`, `host`).
+        name: what was asked for (`query`), or connected to (`server_name`, `host`); conn.log has none.
         rrtype: "" for a connection.
         answers: what stands there; of a connection the address that it went to, nothing when that was a proxy's.
     """

@@ -49,6 +49,7 @@ class Layout(NamedTuple):
 
 
 _NAME_IN: dict[Kind, bytes] = {"dns": b"query", "tls": b"server_name", "http": b"host"}
+_ADDRESS = b"id.resp_h"
 
 
 def header_from(state: str) -> Header:
@@ -92,9 +93,10 @@ def next_header(header: Header, line: bytes) -> Header:
 def layout_of(header: Header) -> Layout | None:
     """None for a log that is not read."""
     kind = _kind_of(header)
-    if kind is None or _NAME_IN[kind] not in header.fields:
+    if kind is None or _NAME_IN.get(kind, _ADDRESS) not in header.fields:
         return None
-    read = (b"ts", b"id.orig_h", _NAME_IN[kind], b"qtype_name", b"qtype", b"answers", b"id.resp_h", b"method", b"uri")
+    name = _NAME_IN.get(kind, b"")  # a mere connection has none
+    read = (b"ts", b"id.orig_h", name, b"qtype_name", b"qtype", b"answers", _ADDRESS, b"method", b"uri")
     columns = (header.fields.index(name) if name in header.fields else -1 for name in read)
     # b"" stands behind every row, where the columns point to that the log does not have.
     nothing = frozenset({header.unset, header.empty, b""})
@@ -109,9 +111,11 @@ def _kind_of(header: Header) -> Kind | None:
     if b"query" in fields:
         return "dns"
     # Other logs have a `host` too; it is the one that was seen, not the one that was wanted.
-    if b"id.resp_h" not in fields:
+    if _ADDRESS not in fields:
         return None
-    return "tls" if b"server_name" in fields else "http" if b"host" in fields else None
+    if b"server_name" in fields:
+        return "tls"
+    return "http" if b"host" in fields else "connection" if b"conn_state" in fields else None
 
 
 def read_row(line: bytes, layout: Layout) -> Said:

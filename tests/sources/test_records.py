@@ -42,6 +42,11 @@ def test_an_address_is_no_name(text: str) -> None:
     assert way(record(rrname="a.example.net", chain=(name, "c.example.com"))) == ("a.example.net", "c.example.com")
 
 
+def test_a_connection_without_a_name_has_no_way() -> None:
+    assert not is_name("")
+    assert way(replace(record("198.51.100.1", rrname=""), kind="connection")) == ()
+
+
 def test_the_way_has_an_end() -> None:
     chain = tuple(f"n{number}.example.com" for number in range(100))
     assert way(record(chain=chain)) == ("a.example.net", *chain)[:MAX_WAY]

@@ -1,4 +1,4 @@
-r"""Zeek's dns, ssl, quic and http logs, TSV or JSON: who asked for which name, or connected to it, and where it led.
+r"""Zeek's dns, ssl, quic, http and conn logs, TSV or JSON: who asked for which name, or connected, and where it led.
 
 Written by Zeek (https://docs.zeek.org/en/master/logs/index.html) wherever traffic crosses a sensor; nothing must be switched
 on. A file may be TSV, JSON, or one after the other: every line is read for what it is.
@@ -10,16 +10,17 @@ counted.
 
 JSON takes `id.orig_h`, `id_orig_h` and `{"id": {"orig_h": …}}`, and times as epoch seconds, epoch milliseconds or ISO 8601
 (`json_timestamps`). Which log a line is of is said by `_path` or `@stream` and otherwise shown by its keys: `query`,
-`server_name`, or `host` with `trans_depth`.
+`server_name`, `host` with `trans_depth`, or `conn_state`.
 
     dns          time (`ts`), client (`id.orig_h`), asked name and type (`query`, `qtype_name`, else `qtype`), `answers`
     ssl, quic    time, client, name (`server_name`) and the address it was found at (`id.resp_h`)
     http         the same, the name from `host` without its port; a request to a proxy (`CONNECT`, or a whole URL in `uri`)
                  gives name and client alone: the address is the proxy's
+    conn         time, client and the address (`id.resp_h`), however the connection ended: a host that tried is told as well
 
-Lines of these without a name, or with an address in its place, are no records. Nor are those of all other logs, conn.log
-among them, and they are no faults. It has addresses and no names, so that there is nothing in it that could be found or
-published; who connected to a name stands in ssl.log and http.log.
+Lines of the others without a name, or with an address in its place, are no records. Nor are those of all other logs, and
+they are no faults. conn.log has no names, so that nothing can be found in it; it tells who connected to an address that a
+finding is at.
 
 `server_name` and `host` are what the client said, and malware may say anything: such a pair is weaker than an answer. TLS
 through a proxy looks in ssl.log as if the name were at the proxy's address.
@@ -141,23 +142,27 @@ def _exchange(said: Said, offset: int) -> LogRecord | None:
 
 
 def _connection(said: Said, offset: int) -> LogRecord | None:
-    try:
-        rrname = host_of(unescape(said.name))
-    except NameRefused as err:
-        raise Unreadable(f"{'host' if said.kind == 'http' else 'server_name'} is no name: {err}") from err
-    if rrname is None:
+    rrname = "" if said.kind == "connection" else _host(said)
+    answers = tuple(address for address in map(address_of, said.answers) if address)
+    if rrname is None or not (rrname or answers):
         return None
-    addresses = map(address_of, said.answers)
     return LogRecord(
         time=_time(said.time),
         client=client_of(unescape(said.client)),
         rrname=rrname,
         rrtype="",
-        answers=tuple(address for address in addresses if address),
+        answers=answers,
         chain=(),
         offset=offset,
         kind=said.kind,
     )
+
+
+def _host(said: Said) -> str | None:
+    try:
+        return host_of(unescape(said.name))
+    except NameRefused as err:
+        raise Unreadable(f"{'host' if said.kind == 'http' else 'server_name'} is no name: {err}") from err
 
 
 def _split_answers(said: Said, offset: int) -> tuple[tuple[names.Address, ...], tuple[str, ...], tuple[BadLine, ...]]:

@@ -51,9 +51,12 @@ class TestRealSamples:
         assert len(found) == count
         assert all(isinstance(one, LogRecord) and not one.unread for one in found)
 
-    @pytest.mark.parametrize("name", ["tsv-conn.log", "json-conn.log"])
-    def test_a_log_without_names_has_no_records_and_no_faults(self, name: str) -> None:
-        assert parse_file(name) == []
+    @pytest.mark.parametrize(("name", "count"), [("tsv-conn.log", 360), ("json-conn.log", 50)])
+    def test_every_line_of_a_log_without_names_is_a_connection_to_an_address(self, name: str, count: int) -> None:
+        found = parse_file(name)
+        assert len(found) == count
+        assert all(isinstance(one, LogRecord) and one.client and len(one.answers) == 1 for one in found)
+        assert {(one.kind, one.rrname) for one in found if isinstance(one, LogRecord)} == {("connection", "")}
 
     @pytest.mark.parametrize("name", [path.name for path in sorted(SAMPLES.glob("*.log*"))])
     def test_its_first_bytes_show_that_it_is_zeek(self, name: str) -> None:

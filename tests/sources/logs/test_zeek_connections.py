@@ -116,8 +116,17 @@ class TestMadeSample:
 
     def test_nothing_else_is_a_record_and_nothing_a_fault(self) -> None:
         found = parse_file("connections.log")
-        assert len(found) == 19
+        assert len(found) == 21
         assert all(isinstance(one, LogRecord) and not one.unread for one in found)
+
+    def test_lines_of_conn_log_are_connections_without_a_name(self) -> None:
+        found = [one for one in parse_file("connections.log") if isinstance(one, LogRecord) and not one.rrname]
+        assert [(one.kind, one.client, rdata(one)) for one in found] == [
+            ("connection", "10.0.0.1", ["198.51.100.22"]),
+            ("connection", "10.0.0.3", ["198.51.100.37"]),
+        ]
+
+    def test_no_name_is_an_address(self) -> None:
         assert not any(is_address(name) for name in records("connections.log"))
 
     @pytest.mark.parametrize(
@@ -156,6 +165,23 @@ class TestHeaders:
         assert isinstance(found, LogRecord)
         assert (found.kind, found.rrname, rdata(found)) == ("tls", "k3xq.example.net", ["198.51.100.1"])
 
+    def test_a_connection_without_a_name_is_known_by_its_columns(self) -> None:
+        fields = ("ts", "uid", "id.orig_h", "id.resp_h", "conn_state")
+        (found,) = parse_all(b"#fields\t" + "\t".join(fields).encode() + b"\n5.0\tC1\t10.0.0.1\t198.51.100.1\tS0\n")
+        assert isinstance(found, LogRecord)
+        assert (found.kind, found.rrname, found.client, rdata(found)) == ("connection", "", "10.0.0.1", ["198.51.100.1"])
+
+    def test_a_connection_without_a_name_or_an_address_tells_nothing(self) -> None:
+        fields = ("ts", "uid", "id.orig_h", "id.resp_h", "conn_state")
+        assert parse_all(header(*fields, path="conn") + b"5.0\tC1\t10.0.0.1\t-\tS0\n") == []
+
+    @pytest.mark.parametrize("of_log", [{"_path": "conn"}, {"@stream": "conn"}, {"conn_state": "SF"}], ids=str)
+    def test_a_line_of_conn_log_is_a_connection_whoever_wrote_it(self, of_log: dict[str, str]) -> None:
+        line = {"ts": 5, "uid": "C1", "id.orig_h": "10.0.0.1", "id.resp_h": "2001:db8:77::5", **of_log}
+        (found,) = parse_all(json.dumps(line).encode() + b"\n")
+        assert isinstance(found, LogRecord)
+        assert (found.kind, found.rrname, found.client, rdata(found)) == ("connection", "", "10.0.0.1", ["2001:db8:77::5"])
+
     def test_a_host_that_was_seen_is_no_host_that_was_wanted(self) -> None:
         assert parse_all(b"#fields\tts\thost\tport_num\n5.0\tk3xq.example.net\t443\n") == []
 
@@ -182,9 +208,9 @@ class TestHeaders:
 class TestAnything:
     @given(st.lists(st.binary(max_size=30).map(lambda cell: cell.replace(b"\n", b"").replace(b"\t", b"")), min_size=8))
     def test_no_row_makes_it_raise(self, cells: list[bytes]) -> None:
-        for fields, path in ((SSL, "ssl"), (HTTP, "http")):
+        for fields, path in ((SSL, "ssl"), (HTTP, "http"), (SSL[:4], "conn")):
             for found in parse_all(header(*fields, path=path) + b"\t".join(cells[: len(fields)]) + b"\n"):
-                assert isinstance(found, BadLine) or parse_name(found.rrname) == found.rrname
+                assert isinstance(found, BadLine) or not found.rrname or parse_name(found.rrname) == found.rrname
 
     @given(
         st.sampled_from(
@@ -196,7 +222,8 @@ class TestAnything:
     )
     def test_no_json_value_makes_it_raise(self, key: str, value: object) -> None:
         ends = {"id.orig_h": "10.0.0.1", "id.resp_h": "198.51.100.1"}
-        for line in ({"ts": 1, **ends, "server_name": "a.example.net"}, {"ts": 1, **ends, "host": "a.example.net"}):
+        of_logs = ({"server_name": "a.example.net"}, {"host": "a.example.net"}, {"conn_state": "SF"})
+        for line in ({"ts": 1, **ends, **of_log} for of_log in of_logs):
             found = FORMAT.parser().parse(json.dumps({**line, "trans_depth": 1, key: value}).encode(), 0)
             assert found is None or isinstance(found, LogRecord | BadLine)
 
@@ -217,4 +244,4 @@ class TestAnything:
         text[place % len(text)] = byte
         text.insert(place * 7 % len(text), ord(char))
         for found in parse_all(bytes(text)):
-            assert isinstance(found, BadLine) or parse_name(found.rrname) == found.rrname
+            assert isinstance(found, BadLine) or not found.rrname or parse_name(found.rrname) == found.rrname
