@@ -14,17 +14,20 @@ It GETs and POSTs, and knows no provider, no quota and no format beyond lines.
 
 from feedsvc.http.answer import Answer
 from feedsvc.http.client import Client
-from feedsvc.http.credentials import Credentials, api_key, basic, discreetly, query_key, shown
+from feedsvc.http.credentials import Credentials, api_key, basic, query_key
+from feedsvc.http.discretion import OPEN, Discretion, shown
 from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError, LoginFailed, stay_until
 from feedsvc.http.limits import Limits
 from feedsvc.http.request import Login, Request, Token
 
 __all__ = [
+    "OPEN",
     "Answer",
     "AnswerIsMarkup",
     "AnswerTooBig",
     "Client",
     "Credentials",
+    "Discretion",
     "HttpError",
     "Limits",
     "Login",
@@ -33,7 +36,6 @@ __all__ = [
     "Token",
     "api_key",
     "basic",
-    "discreetly",
     "query_key",
     "shown",
     "stay_until",

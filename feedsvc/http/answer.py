@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx
 
-from feedsvc.http.credentials import holds_secret, shown
+from feedsvc.http.discretion import Discretion
 from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError
 from feedsvc.http.wire import WIRE_ERRORS, Due
 
@@ -30,7 +30,7 @@ class Bounds:
         host: who answers, for messages.
         due: when it must have come to its end.
         deadline: how many seconds it was given.
-        hidden: secrets that must not be shown.
+        discretion: what must not be shown.
     """
 
     host: str
@@ -38,7 +38,7 @@ class Bounds:
     deadline: float
     max_bytes: int
     max_line: int
-    hidden: Sequence[str]
+    discretion: Discretion
 
 
 class Answer:
@@ -47,12 +47,14 @@ class Answer:
     Attributes:
         status: 200 or 204, or 201 to a POST.
         headers: their names in lower case.
+        discretion: what of it may be shown and kept.
     """
 
     def __init__(self, response: httpx.Response, bounds: Bounds) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         self._response = response
+        self.discretion = bounds.discretion
         self._bounds = bounds
 
     def __repr__(self) -> str:
@@ -60,11 +62,11 @@ class Answer:
 
     def shown(self, text: bytes | str) -> str:
         """A piece of the answer as it may be shown, without the secrets it was asked with."""
-        return shown(text, self._bounds.hidden)
+        return self.discretion.shown(text)
 
     def holds_secret(self, text: str) -> bool:
         """Whether a text of the answer has a secret in it that it was asked with, and so must not be kept."""
-        return holds_secret(text, self._bounds.hidden)
+        return self.discretion.holds_secret(text)
 
     def lines(self, longest: int | None = None) -> Iterator[bytes]:
         """Lines as they come, each with its LF; only the last one of a body may lack it. HTML is no lines.

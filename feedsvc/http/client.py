@@ -16,7 +16,8 @@ import stamina
 from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import UsageError
 from feedsvc.http.answer import Answer, Bounds
-from feedsvc.http.credentials import Credentials, shown
+from feedsvc.http.credentials import Credentials
+from feedsvc.http.discretion import Discretion
 from feedsvc.http.faults import TRANSIENT, HttpError, meaning, retry_after
 from feedsvc.http.limits import Limits
 from feedsvc.http.logins import Logins
@@ -50,8 +51,8 @@ class _Question:
         return self.url.netloc.decode("ascii")
 
     @property
-    def hidden(self) -> tuple[str, ...]:
-        return (*self.request.hidden, *(self.credentials.hidden if self.credentials else ()))
+    def discretion(self) -> Discretion:
+        return self.request.hidden + self.credentials.hidden if self.credentials else self.request.hidden
 
     def bounds(self, due: Due) -> Bounds:
         return Bounds(
@@ -60,7 +61,7 @@ class _Question:
             deadline=self.limits.deadline,
             max_bytes=self.limits.max_bytes,
             max_line=self.limits.max_line,
-            hidden=self.hidden,
+            discretion=self.discretion,
         )
 
 
@@ -293,4 +294,4 @@ def _unreached(err: Exception, question: _Question, *, late: bool) -> HttpError:
     if isinstance(err, SILENCE):
         waited = limits.deadline if late else limits.silence
         return HttpError(f"{host}: no answer within {waited:g} s")
-    return HttpError(f"{host}: no connection: {shown(str(err), question.hidden)}", transient=isinstance(err, PASSING))
+    return HttpError(f"{host}: no connection: {question.discretion.shown(str(err))}", transient=isinstance(err, PASSING))

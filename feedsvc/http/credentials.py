@@ -1,25 +1,13 @@
-"""Credentials as one header, and foreign text as it may be shown: with every secret in it starred.
-
-A provider's error page may repeat the key it was asked with, so nothing that comes from outside is shown but through
-`shown`.
-"""
+"""Credentials as one header, or one parameter of a query, and what of them must never be shown."""
 
 from __future__ import annotations
 
-import functools
-import html
-import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
 
 from feedsvc.errors import UsageError
-
-STARS = "********"
-SHOWN = 200  # characters of foreign text in an error or a sample, as model.Refused has it
-_READ = 4096  # of which so many are looked at
+from feedsvc.http.discretion import Discretion
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +18,14 @@ class Credentials:
         header: its name; of the parameter, with `in_query`.
         value: its value, secret.
         origin: where the secrets came from (`environment FOO`): safe to show.
-        hidden: every text that must never be shown.
+        hidden: what must never be shown.
         in_query: the provider wants it in the URL.
     """
 
     header: str
     value: str = field(repr=False)
     origin: str
-    hidden: tuple[str, ...] = field(repr=False)
+    hidden: Discretion = field(repr=False)
     in_query: bool = False
 
 
@@ -51,7 +39,7 @@ def api_key(header: str, key: str, origin: str, prefix: str = "") -> Credentials
         raise UsageError(f"the key from {origin} is empty")
     if not re.fullmatch(r"[!-~]+(?: [!-~]+)*", key):
         raise UsageError(f"the key from {origin} has a character that no header can carry; a line break at its end?")
-    return Credentials(header, prefix + key, origin, (key,))
+    return Credentials(header, prefix + key, origin, Discretion((key,)))
 
 
 def query_key(parameter: str, key: str, origin: str) -> Credentials:
@@ -62,7 +50,7 @@ def query_key(parameter: str, key: str, origin: str) -> Credentials:
     """
     if not key or re.search(r"[\x00-\x1f\x7f]", key):
         raise UsageError(f"the key from {origin} is empty or has a control character; a line break at its end?")
-    return Credentials(parameter, key, origin, (key,), in_query=True)
+    return Credentials(parameter, key, origin, Discretion((key,)), in_query=True)
 
 
 def basic(username: str, password: str, origin: str) -> Credentials:
@@ -76,34 +64,4 @@ def basic(username: str, password: str, origin: str) -> Credentials:
     if re.search(r"[\x00-\x1f\x7f]", username + password):
         raise UsageError(f"user name or password from {origin} has a control character; a line break at its end?")
     token = b64encode(f"{username}:{password}".encode()).decode("ascii")
-    return Credentials("Authorization", f"Basic {token}", origin, (token, password, username))
-
-
-def _spellings(secret: str) -> set[str]:
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], html.escape(secret)} - {""}
-
-
-def _starred(text: str, hidden: Sequence[str]) -> str:
-    spellings = sorted({spelling for secret in hidden for spelling in _spellings(secret)}, key=len, reverse=True)
-    if not spellings:
-        return text
-    return re.sub("|".join(map(re.escape, spellings)), STARS, text, flags=re.IGNORECASE)
-
-
-def holds_secret(text: str, hidden: Sequence[str]) -> bool:
-    """Whether a secret stands in a text, in any of its spellings."""
-    return _starred(text, hidden) != text
-
-
-def shown(text: bytes | str, hidden: Sequence[str] = ()) -> str:
-    """Foreign text as it may be shown: secrets starred, what does not print escaped, cut to 200 characters."""
-    if isinstance(text, bytes):
-        text = text[:_READ].decode("utf-8", "backslashreplace")
-    text = _starred(text[:_READ].strip(), hidden)
-    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:SHOWN])
-    return safe if len(text) <= SHOWN and len(safe) <= SHOWN else safe[: SHOWN - 1] + "…"
-
-
-def discreetly(credentials: Credentials | None) -> Callable[[bytes | str], str]:
-    """`shown`, with the secrets of these credentials starred."""
-    return functools.partial(shown, hidden=credentials.hidden if credentials else ())
+    return Credentials("Authorization", f"Basic {token}", origin, Discretion((token, password), (username,)))

@@ -14,6 +14,7 @@ from feedsvc.clock import monotonic
 from feedsvc.errors import UsageError
 from feedsvc.http.answer import Answer
 from feedsvc.http.credentials import Credentials, api_key
+from feedsvc.http.discretion import OPEN
 from feedsvc.http.faults import HttpError, LoginFailed
 from feedsvc.http.request import Login, Request, Token
 
@@ -129,5 +130,5 @@ def _credentials(login: Login, token: Token) -> Credentials:
     """The token in its header; what proved who asks is hidden along with it, as a server may repeat that as well."""
     bare = api_key(login.header, token.value, login.origin, login.prefix)
     asked_with = login.request.credentials
-    of_login = asked_with.hidden if isinstance(asked_with, Credentials) else ()
-    return Credentials(bare.header, bare.value, bare.origin, (*bare.hidden, *of_login, *login.request.hidden))
+    of_login = asked_with.hidden if isinstance(asked_with, Credentials) else OPEN
+    return Credentials(bare.header, bare.value, bare.origin, bare.hidden + of_login + login.request.hidden)

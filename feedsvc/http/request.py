@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from feedsvc.http.credentials import Credentials
+from feedsvc.http.discretion import OPEN, Discretion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Request:
         params: of the query; a key that must stand there is a `Credentials`, and added when it is sent.
         deadline: seconds, in place of that of the client's limits.
         max_bytes: of the answer's body, in place of that of the client's limits.
-        hidden: every text of the body that must never be shown.
+        hidden: what of the body must never be shown.
         origin: where secrets in the body came from, for messages; "" when there are none.
     """
 
@@ -62,7 +63,7 @@ class Request:
     credentials: Credentials | Login | None = None
     deadline: float | None = None
     max_bytes: int | None = None
-    hidden: tuple[str, ...] = field(default=(), repr=False)
+    hidden: Discretion = field(default=OPEN, repr=False)
     origin: str = ""
 
     @property

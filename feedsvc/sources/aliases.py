@@ -10,11 +10,10 @@ addresses that stand in the same answer decide. Nothing here asks anybody or rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from feedsvc.errors import NameRefused
-from feedsvc.http import shown
+from feedsvc.http import OPEN, Discretion
 from feedsvc.model import Batch, Tlp
 from feedsvc.names import NetblockMap, is_address, parse_name, parse_netblock
 from feedsvc.sources.cof import ADDRESS_TYPES, Row, Rows, Said, Unfit, shape
@@ -39,9 +38,9 @@ def is_alias(front: Front, alias: str, behind: str) -> bool:
 class Aliases(Rows):
     """Reads rows as `Rows` does, and keeps the aliases of one name."""
 
-    def __init__(self, front: Front, now: datetime, show: Callable[[bytes], str] = shown, tlp: Tlp = Tlp.CLEAR) -> None:
+    def __init__(self, front: Front, now: datetime, discretion: Discretion = OPEN, tlp: Tlp = Tlp.CLEAR) -> None:
         """Begin; the arguments are those of `Rows`."""
-        super().__init__(NetblockMap([parse_netblock(address) for address in front.rdata]), now, show, tlp)
+        super().__init__(NetblockMap([parse_netblock(address) for address in front.rdata]), now, discretion, tlp)
         self._front = front
         self._turned = False
         self._waiting: list[tuple[Row, bytes]] = []

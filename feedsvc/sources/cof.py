@@ -11,18 +11,21 @@ Nothing here asks anybody or reads a clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from feedsvc.errors import NameRefused, SourceError
-from feedsvc.http import shown
+from feedsvc.http import OPEN, Discretion
 from feedsvc.model import Batch, End, Observation, Refused, Tlp
-from feedsvc.names import Netblock, NetblockMap, parse_address, parse_name
+from feedsvc.names import Netblock, NetblockMap, parse_name
+from feedsvc.sources import times
 from feedsvc.sources.endings import COMPLETE, broken
+from feedsvc.sources.places import Place, Places
+from feedsvc.sources.records import is_name
 
 BATCH = 5_000
 """Rows after which a batch is full: what bounds the memory of a read."""
@@ -31,14 +34,13 @@ NOT_JSON = "not a JSON object"
 NOT_A_NAME = "not a domain name"
 OUTSIDE = "outside the asked netblock"
 OTHER_TYPE = "not an address record"
+TWO_ADDRESSES = "an address on both sides"
+BETRAYAL = "a secret that was asked with, in the place of a name"
 IN_FUTURE = "time in the future, taken as now"
 BACKWARDS = "time_first after time_last, taken the other way round"
 NO_TIME = "time that is no number of seconds, left out"
 
 ADDRESS_TYPES = frozenset({"A", "AAAA", "1", "28", "TYPE1", "TYPE28"})  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
-_LARGEST = 2**63 - 1  # what a database holds
-_LONGEST_ADDRESS = 64  # characters; with all its zeros and an IPv4 tail an IPv6 address has 45
-_REMEMBERED = 65_536  # addresses of which the reading is kept
 _REASONS = 50  # why names were refused, told apart; a hostile answer may invent a new reason for each row
 
 
@@ -58,7 +60,7 @@ class Row(msgspec.Struct):
 
 
 _Type = Literal["A", "AAAA"]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=times.LARGEST)]
 
 
 class _Plain(msgspec.Struct, gc=False):
@@ -102,14 +104,6 @@ class Said(msgspec.Struct, frozen=True):
     chain: tuple[str, ...] = ()
 
 
-class _Place(NamedTuple):
-    """An address as an observation has it, and whether it was asked for."""
-
-    rrtype: _Type
-    rdata: str
-    inside: bool
-
-
 class Unfit(Exception):
     """A row that cannot be used; the text is the reason."""
 
@@ -123,25 +117,25 @@ class Rows:
     """
 
     def __init__(
-        self, netblock: Netblock | NetblockMap, now: datetime, show: Callable[[bytes], str] = shown, tlp: Tlp = Tlp.CLEAR
+        self, netblock: Netblock | NetblockMap, now: datetime, discretion: Discretion = OPEN, tlp: Tlp = Tlp.CLEAR
     ) -> None:
         """Begin.
 
         Args:
             netblock: addresses outside it, or outside all of them, were not asked for.
             now: no observation is later.
-            show: how a sample may be shown; that of an `http.Answer` stars the secrets it was asked with.
+            discretion: of the `http.Answer`: a server may repeat what it was asked with, in a row too.
             tlp: how far the rows may be passed on, when they do not say so themselves.
         """
         self.understood = 0
         self.seen = 0
-        self._netblock = netblock
         self._now = math.ceil(now.timestamp())
-        self._show = show
+        self._discretion = discretion
+        self._seek_secret = discretion.seeker()
         self._tlp = tlp
         self._decoder = msgspec.json.Decoder(Row)
         self._plain_decoder = msgspec.json.Decoder(_Plain)
-        self._places: dict[str, _Place | None] = {}
+        self._places = Places(netblock)
         self._observations: list[Observation] = []
         self._plain: list[_Plain] = []  # what came since, to become observations
         self._refused: dict[str, Refused] = {}
@@ -208,15 +202,18 @@ class Rows:
         """A row as `_feed_odd` would read it, if it is plain."""
         try:
             row = self._plain_decoder.decode(line)
-            row.rrname = parse_name(row.rrname)
+            name = row.rrname = parse_name(row.rrname)
         except (ValueError, RecursionError, NameRefused):
             return None
-        place = self._places.get(row.rdata) or self._place(row.rdata)
+        # What ends in a digit or has an escape may be an address; no name of the public DNS does (RFC 3696 §2).
+        if name[-1] <= "9" or "\\" in name or (self._seek_secret is not None and self._seek_secret(name)):
+            return None
+        place = self._places[row.rdata]
         if place is None or not place.inside or not row.time_first <= row.time_last <= self._now:
             return None
         row.rrtype, row.rdata, _ = place
         if row.sensor_id is not None:
-            row.sensor_id = _sensor_id(row.sensor_id)
+            row.sensor_id = self._sensor_id(row.sensor_id)
         row.chain, row.tlp = (), self._tlp
         return row
 
@@ -239,7 +236,7 @@ class Rows:
         """Count something that could not be used, and keep the first sample of its kind."""
         known = self._refused.get(reason)
         if known is None:
-            self._refused[reason] = Refused(reason, 1, self._show(sample))
+            self._refused[reason] = Refused(reason, 1, self._discretion.shown(sample))
         else:
             self._refused[reason] = Refused(reason, known.count + 1, known.sample)
 
@@ -304,12 +301,14 @@ class Rows:
         if not isinstance(said.rrname, str):
             raise Unfit("no rrname")
         self.understood += 1
+        if any(map(self._discretion.holds_secret, said.chain)):
+            raise Unfit(BETRAYAL)
         pairs = dict.fromkeys(self._pairs(said.rrname, said.rdata, line))
         if not pairs:
             return
         first, last = self._span(said.time_first, said.time_last, line)
         zone_first, zone_last = self._span(said.zone_time_first, said.zone_time_last, line)
-        count, sensor_id = _whole(said.count), _sensor_id(said.sensor_id)
+        count, sensor_id = times.whole(said.count), self._sensor_id(said.sensor_id)
         tlp = self._tlp if said.tlp is None else said.tlp
         self._make_observations()
         self._observations += [
@@ -324,16 +323,29 @@ class Rows:
         self._observations += msgspec.convert(self._plain, list[Observation], from_attributes=True)
         self._plain.clear()
 
-    def _pairs(self, name: str, rdata: Sequence[Any], line: bytes) -> Iterator[tuple[str, _Place]]:
+    def _pairs(self, name: str, rdata: Sequence[Any], line: bytes) -> Iterator[tuple[str, Place]]:
         """Canonical name and address of each value that is inside the netblock."""
         for value in rdata:
             try:
                 owner, place = self._oriented(name, value)
-                yield parse_name(owner), place
+                yield self._kept(parse_name(owner)), place
             except NameRefused as err:
                 self.refuse(self._why_no_name(err), line)
             except Unfit as err:
                 self.refuse(str(err), line)
+
+    def _kept(self, name: str) -> str:
+        """A canonical name that may become an observation."""
+        if not is_name(name):
+            raise Unfit(TWO_ADDRESSES)
+        if self._discretion.holds_secret(name):
+            raise Unfit(BETRAYAL)
+        return name
+
+    def _sensor_id(self, value: object) -> str | None:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        return self._discretion.shown(value) if isinstance(value, str) and value else None
 
     def _why_no_name(self, err: NameRefused) -> str:
         reason = f"{NOT_A_NAME}: {err}"
@@ -342,36 +354,18 @@ class Rows:
         self._reasons.add(reason)
         return reason
 
-    def _oriented(self, name: str, value: object) -> tuple[str, _Place]:
+    def _oriented(self, name: str, value: object) -> tuple[str, Place]:
         """Name and address, whichever side the address is on: CIRCL's own example has them in each other's place."""
         if not isinstance(value, str):
             raise Unfit("rdata that is no text")
-        owner, place = name, self._place(value)
+        owner, place = name, self._places[value]
         if place is None:
-            owner, place = value, self._place(name)
+            owner, place = value, self._places[name]
         if place is None:
             raise Unfit("no address on either side")
         if not place.inside:
             raise Unfit(OUTSIDE)
         return owner, place
-
-    def _place(self, text: str) -> _Place | None:
-        # A netblock has few addresses and its rows are many; reading one costs more than all the rest of a row.
-        if len(text) > _LONGEST_ADDRESS:
-            return None
-        if text not in self._places:
-            if len(self._places) >= _REMEMBERED:
-                self._places.clear()
-            self._places[text] = self._read_address(text)
-        return self._places[text]
-
-    def _read_address(self, text: str) -> _Place | None:
-        try:
-            address = parse_address(text)
-        except NameRefused:
-            return None
-        # The family decides, not the row: an IPv4-mapped address in an AAAA record is that IPv4 address.
-        return _Place("A" if address.version == 4 else "AAAA", str(address), address in self._netblock)
 
     def _span(self, first: object, last: object, line: bytes) -> tuple[int | None, int | None]:
         if first is None and last is None:
@@ -385,7 +379,7 @@ class Rows:
     def _moment(self, value: object, line: bytes) -> int | None:
         if value is None:
             return None
-        moment = _whole(value)
+        moment = times.whole(value)
         if moment is None:
             self.refuse(NO_TIME, line)
             return None
@@ -407,23 +401,3 @@ def shape(row: Row) -> tuple[str, list[Any]]:
     if not isinstance(rdata, list) or not rdata:
         raise Unfit("no rdata")
     return row.rrname, rdata
-
-
-def _whole(value: object) -> int | None:
-    """Seconds or a count as a whole number that is not negative; None when it is none."""
-    if type(value) is not int:  # which `True` is not
-        value = _rounded(value)
-    return value if value is not None and 0 <= value <= _LARGEST else None
-
-
-def _rounded(value: object) -> int | None:
-    try:
-        return int(float(value)) if isinstance(value, float | str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _sensor_id(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return shown(str(value))
-    return shown(value) if isinstance(value, str) and value else None

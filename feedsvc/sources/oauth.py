@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from feedsvc.config import Secret, SourceSettings
-from feedsvc.http import Credentials, Login, Request, Token
+from feedsvc.http import OPEN, Credentials, Discretion, Login, Request, Token
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access
 
@@ -55,8 +55,9 @@ def with_body(settings: SourceSettings, url: str, scope: str) -> Login:
         OptionFaults: id or secret lack, or there is a key as well.
     """
     client = _client(settings)
-    named = dict(zip(("client_id", "client_secret"), (secret.reveal() for secret in client), strict=True))
-    return _login(url, {"scope": scope, **named}, client, hidden=tuple(named.values()))
+    name, secret = (one.reveal() for one in client)
+    fields = {"scope": scope, "client_id": name, "client_secret": secret}
+    return _login(url, fields, client, hidden=Discretion((secret,), (name,)))
 
 
 def _login(
@@ -65,7 +66,7 @@ def _login(
     client: tuple[Secret, Secret],
     *,
     credentials: Credentials | None = None,
-    hidden: tuple[str, ...] = (),
+    hidden: Discretion = OPEN,
 ) -> Login:
     origin = " and ".join(secret.origin for secret in client)
     request = Request(

@@ -11,12 +11,29 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
+LARGEST = 2**63 - 1
+"""What a database holds."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _LONGEST = 64  # characters; no moment has as many
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 _DAY = re.compile(r"[0-9]{8}")
 _UTC = re.compile(r"(?<=[0-9]) ?(?:UTC|GMT|Z)", re.IGNORECASE)
+
+
+def whole(value: object) -> int | None:
+    """Seconds or a count as a whole number that is not negative; None when it is none."""
+    if type(value) is not int:  # which `True` is not
+        value = _rounded(value)
+    return value if value is not None and 0 <= value <= LARGEST else None
+
+
+def _rounded(value: object) -> int | None:
+    try:
+        return int(float(value)) if isinstance(value, float | str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def from_milliseconds(value: object) -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from feedsvc import assemble, plugins
+from feedsvc import assemble, names, plugins
 from feedsvc.assemble import building
 from feedsvc.web import metrics
 from tests.site import Site
@@ -20,6 +20,14 @@ from tests.standins.provider import ProviderStandin, Seen
 from tests.standins.server import Reply
 
 ODD = {"api_key": "kEy-9f+J/2=x&q", "username": "us3r-name@soc", "password": 'pa55"word\\ü'}
+
+GOOD: dict[str, object] = {
+    "rrname": "k3xq.example.net",
+    "rrtype": "A",
+    "rdata": "198.51.100.5",
+    "time_first": 1_700_000_000,
+    "time_last": 1_700_000_600,
+}
 
 
 @pytest.fixture(params=plugins.names("pdns"))
@@ -49,19 +57,22 @@ def site(tmp_path: Path, server: ProviderStandin, secrets: dict[str, str], monke
 
 
 def spellings(secrets: dict[str, str]) -> set[bytes]:
-    """Each secret as it may stand in a text, a URL, a JSON or a header; a user name alone proves nothing to anybody."""
+    """Each secret as it may stand in a text, a URL, a JSON, a header or a name; a user name alone proves nothing to anybody."""
     login = ":".join(secrets.get(name, "") for name in ("username", "password")).encode()
     hidden = [secret for name, secret in secrets.items() if name != "username"]
     spelt = {form for one in hidden for form in (one, urllib.parse.quote(one, safe=""), json.dumps(one)[1:-1])}
+    spelt |= {names.encode_labels([one.encode()]) for one in hidden}
     return {form.encode() for form in spelt} | ({base64.b64encode(login)} if "password" in secrets else set())
 
 
 def echoes(secret: str) -> list[Reply | None]:
     body = {"error": secret, "message": f"no such key: {secret}", "rrname": secret, "rrtype": "A", "rdata": secret}
+    rows = [GOOD | {"sensor_id": secret}, GOOD | {"rrname": secret}, GOOD | {"rrname": f"{secret}.example.net"}]
     as_json = {"Content-Type": "application/json"}
     return [
         None,
         Reply(200, as_json, [json.dumps(body).encode() + b"\n"]),
+        Reply(200, as_json, [b"".join(json.dumps(row).encode() + b"\n" for row in rows)]),
         Reply(200, as_json, [json.dumps({"data": [body], "records": [body], "result": [body]}).encode()]),
         faults.status(401, f"key {secret} is unknown"),
         faults.status(403, json.dumps(body)),
@@ -96,8 +107,22 @@ def test_nothing_of_a_secret_gets_out(
     for secret in secrets.values():
         for fault in echoes(secret):
             server.fault = fault
-            told = everything_said(site, capfd)
-            assert not [form for form in spellings(secrets) if form in told]
+            assert not leaked(site, secrets, capfd)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_nothing_of_a_secret_gets_out_that_the_provider_has_seen_as_a_name(
+    site: Site, server: ProviderStandin, secrets: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    hidden = [secret for name, secret in secrets.items() if name != "username"]
+    server.seen += [Seen(name, "198.51.100.5") for one in hidden for name in (one, f"{one}.example.net", f"www.{one}")]
+    assert not leaked(site, secrets, capfd)
+
+
+def leaked(site: Site, secrets: dict[str, str], capfd: pytest.CaptureFixture[str]) -> list[bytes]:
+    """The spellings that stand in something that was said, in whatever case."""
+    told = everything_said(site, capfd).lower()
+    return [form for form in spellings(secrets) if form.lower() in told]
 
 
 def test_the_provider_was_given_the_secret_all_the_same(

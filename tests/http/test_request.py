@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from feedsvc.http import Client, HttpError, Login, Request, Token, api_key, query_key
+from feedsvc.http import Client, Discretion, HttpError, Login, Request, Token, api_key, query_key
 from tests.http.conftest import Scripted
 from tests.standins import faults
 from tests.standins.server import Reply
@@ -48,7 +48,7 @@ def test_what_a_question_shows_is_what_is_asked(client: Client, server: Scripted
 )
 def test_no_secret_is_in_what_a_question_shows_of_itself(credentials: object) -> None:
     body = f"key={SECRET}".encode()
-    asked = Request("https://pdns.example/ip", body=body, hidden=(SECRET,), credentials=credentials)  # type: ignore[arg-type]
+    asked = Request("https://pdns.example/ip", body=body, hidden=Discretion((SECRET,)), credentials=credentials)  # type: ignore[arg-type]
     shown = f"{asked} {asked!r} {login_with(asked)!r} {replace(asked, credentials=login_with(asked))!r}"
     assert "s3cr3t" not in shown
     assert "environment SECRET" in repr(login_with(asked))
@@ -60,7 +60,7 @@ def test_a_token_is_not_shown() -> None:
 
 def test_a_secret_of_the_body_is_starred_when_it_comes_back(client: Client, server: Scripted) -> None:
     server.fault = faults.status(400, f"what is {SECRET}?")
-    asked = Request(f"{server.url}/ip", body=SECRET.encode(), hidden=(SECRET,))
+    asked = Request(f"{server.url}/ip", body=SECRET.encode(), hidden=Discretion((SECRET,)))
     with pytest.raises(HttpError, match=r"what is \*{8}\?"), client.ask(asked):
         pass
 

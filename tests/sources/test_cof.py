@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feedsvc.errors import SourceError
-from feedsvc.http import api_key, discreetly
+from feedsvc.http import Discretion
 from feedsvc.model import Batch, Observation, Outcome
 from feedsvc.names import parse_name, parse_netblock
 from feedsvc.sources import cof
@@ -161,7 +161,7 @@ def test_ever_new_reasons_are_counted_together_in_the_end() -> None:
 
 
 def test_an_odd_name_that_decodes_is_kept_for_the_gate_to_judge() -> None:
-    names = ["*.wild.example.net", "_dmarc.example.net", "esc\\032aped.example.net", "198.51.100.7", "com"]
+    names = ["*.wild.example.net", "_dmarc.example.net", "esc\\032aped.example.net", "198.51.100", "com"]
     heard = read(*(GOOD | {"rrname": name} for name in names))
     assert heard.names == sorted(parse_name(name) for name in names)
     assert heard.refused == {}
@@ -175,7 +175,7 @@ def test_blank_lines_are_no_rows() -> None:
 
 
 def test_a_sample_shows_no_secret_that_the_server_repeats() -> None:
-    rows = Rows(NETBLOCK, NOW, discreetly(api_key("X-API-Key", "s3cr3t", "environment K")))
+    rows = Rows(NETBLOCK, NOW, Discretion(("s3cr3t",)))
     rows.feed(b'{"error": "bad key s3cr3t"}\n')
     assert [refused.sample for refused in rows.batch().refused] == ['{"error": "bad key ********"}']
 
@@ -315,3 +315,49 @@ def test_no_line_raises_and_none_is_lost_without_being_counted(lines: list[bytes
         assert all(parse_name(seen.rrname) == seen.rrname for seen in heard.observations)
         assert all(reason.isprintable() and text.isprintable() for reason, text in heard.samples.items())
         assert rows.end().outcome in set(Outcome)
+
+
+KEY = Discretion(("s3cr3t-k3y", "web"), ("example.net",))
+
+
+def heard_with_key(*rows: dict[str, Any]) -> Heard:
+    return gather(Rows(NETBLOCK, NOW, KEY).read([json.dumps(row).encode() + b"\n" for row in rows]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s3cr3t-k3y",
+        "S3CR3T-k3y.example.net.",
+        "www.s3cr3t-k3y",
+        "xs3cr3t-k3yx.example.net",
+        "a.web.example.net",
+        r"s3cr3t\045k3y.net",
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_key_in_the_place_of_a_name_is_refused_and_starred(name: str, turned: bool) -> None:
+    names = {"rrname": GOOD["rdata"], "rdata": name} if turned else {"rrname": name}
+    heard = heard_with_key(GOOD | names, GOOD)
+    assert heard.names == ["k3xq.example.net"]
+    assert heard.refused == {cof.BETRAYAL: 1}
+
+
+def test_a_user_name_and_a_short_password_in_longer_words_are_no_reason_to_lose_a_name() -> None:
+    names = ["webmail.example.net", "k3xq.example.net", "spider-web7.example.net"]
+    assert heard_with_key(*(GOOD | {"rrname": name} for name in names)).names == sorted(names)
+
+
+@pytest.mark.parametrize("change", [{}, {"rdata": ["198.51.100.7"]}], ids=["as it is", "put right"])
+def test_a_key_in_the_place_of_a_sensor_is_starred(change: dict[str, Any]) -> None:
+    [seen] = heard_with_key(GOOD | change | {"sensor_id": "of s3cr3t-k3y"}).observations
+    assert seen.sensor_id == "of ********"
+
+
+@pytest.mark.parametrize("name", ["198.51.100.9", "192.0.2.1", "2001:db8::1", "2001\\058db8\\058\\0581", "::ffff:192.0.2.1"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_address_is_no_name_of_an_address(name: str, turned: bool) -> None:
+    names = {"rrname": GOOD["rdata"], "rdata": name} if turned else {"rrname": name}
+    heard = read(GOOD | names)
+    assert heard.observations == ()
+    assert sum(heard.refused.values()) == 1

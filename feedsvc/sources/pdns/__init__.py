@@ -19,5 +19,5 @@ answers apart that are one JSON value, and lets none grow beyond measure; `compl
 rows; `pages` sees when pages lead in a circle or come again; `times` reads moments; an error that leaves `read` becomes the
 right end by itself. What it must keep to: it never asks in a way that makes the other side resolve or contact a name
 (design §6.11), it calls an answer `complete` only when that is proven, shows nothing of an answer but through
-`answer.shown`, and keeps no page of which `answer.holds_secret` says so.
+`answer.shown`, hands `answer.discretion` to its `Rows`, and keeps no page of which `answer.holds_secret` says so.
 """

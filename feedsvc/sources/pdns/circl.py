@@ -140,7 +140,7 @@ class _Circl(Provider):
         return self._query(str(next(question.netblock.addresses())), question.page, {dribble.RRTYPE: rrtype})
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         complaints = Complaints()
         yield from rows.read(complaints.among(answer.lines()))
         return _reply(answer, rows, complaints.end(rows, answer.shown), _page(question.page))
@@ -151,7 +151,7 @@ class _Circl(Provider):
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         here = _page(front.page)
-        rows = Aliases(front, self.now(), answer.shown, self.traits.tlp)
+        rows = Aliases(front, self.now(), answer.discretion, self.traits.tlp)
         complaints = Complaints()
         yield from rows.read(complaints.among(answer.lines()))
         reply = _reply(answer, rows, complaints.end(rows, answer.shown), here)

@@ -119,13 +119,13 @@ class _CofServer(Provider):
         return self._query("query", str(next(question.netblock.addresses())))
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        return self._reading(answer, Rows(question.netblock, self.now(), answer.shown, self.traits.tlp))
+        return self._reading(answer, Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp))
 
     def front_request(self, front: Front) -> Request:
         return self._query(self.options.front_path, front.name)
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
-        return self._reading(answer, Aliases(front, self.now(), answer.shown, self.traits.tlp))
+        return self._reading(answer, Aliases(front, self.now(), answer.discretion, self.traits.tlp))
 
     def _query(self, path: str, asked: str) -> Request:
         return Request(

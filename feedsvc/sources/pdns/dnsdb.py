@@ -126,14 +126,14 @@ class _Dnsdb(Provider):
         return self._lookup(f"ip/{_value(question.netblock)}", params)
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         return (yield from Saf(rows, answer.shown).read(answer.lines()))
 
     def front_request(self, front: Front) -> Request:
         return self._lookup(f"name/{quote(front.name, safe='')}/CNAME", {"limit": str(MOST_ALIASES), "aggr": "t"})
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
-        rows = Aliases(front, self.now(), answer.shown, self.traits.tlp)
+        rows = Aliases(front, self.now(), answer.discretion, self.traits.tlp)
         return (yield from Saf(rows, answer.shown).read(answer.lines()))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:

@@ -176,7 +176,7 @@ class _Mdti(Provider):
         return self._request(str(next(question.netblock.addresses())), question.page)
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         page = bodies.whole(answer, _Page, LIST)
         for raw in bodies.rows_of(answer, page.value, LIST):
             _take(raw, rows)
@@ -203,7 +203,7 @@ class _Mdti(Provider):
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         """The hosts of CNAME records; of other types nothing is wanted."""
         within = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(within, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(within, self.now(), answer.discretion, self.traits.tlp)
         page = bodies.whole(answer, _Page, LIST)
         for raw in bodies.rows_of(answer, page.value, LIST):
             _take_alias(raw, rows, front)

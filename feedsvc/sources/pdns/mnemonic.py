@@ -133,7 +133,7 @@ class _Mnemonic(Provider):
         return self._request(str(address), "a" if address.version == 4 else "aaaa", question.page)
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         return (yield from self._read(answer, question.page, rows, self._of_address))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
@@ -151,7 +151,7 @@ class _Mnemonic(Provider):
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         addresses = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(addresses, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(addresses, self.now(), answer.discretion, self.traits.tlp)
         return (yield from self._read(answer, front.page, rows, lambda row: self._of_front(row, front)))
 
     def _request(self, asked: str, rrtype: str, page: str) -> Request:

@@ -125,7 +125,7 @@ class _Otx(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         body = bodies.whole(answer, _Body, FORM)
         given = bodies.rows_of(answer, body.passive_dns, FORM)
         known = 0

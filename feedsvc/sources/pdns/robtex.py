@@ -90,13 +90,13 @@ class _Robtex(Provider):
         return self._reverse(str(next(question.netblock.addresses())))
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        return _read(answer, Rows(question.netblock, self.now(), answer.shown, self.traits.tlp))
+        return _read(answer, Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp))
 
     def front_request(self, front: Front) -> Request:
         return self._reverse(front.name)
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
-        return _read(answer, Aliases(front, self.now(), answer.shown, self.traits.tlp))
+        return _read(answer, Aliases(front, self.now(), answer.discretion, self.traits.tlp))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question

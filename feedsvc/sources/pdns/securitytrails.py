@@ -147,7 +147,7 @@ class _SecurityTrails(Provider):
         if at is None:
             return self._about(netblock, _listing(answer, 1).count)
         listing = _listing(answer, at.place.number)
-        rows = Rows(netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(netblock, self.now(), answer.discretion, self.traits.tlp)
         yield from _told(listing, rows, (str(at.within(netblock)),))
         return _after(at, listing, rows, netblock)
 
@@ -189,7 +189,7 @@ class _SecurityTrails(Provider):
         here = pages.place(front.page)
         listing = _listing(answer, here.number)
         addresses = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(addresses, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(addresses, self.now(), answer.discretion, self.traits.tlp)
         yield from _told(listing, rows, front.rdata, (front.name,))
         after = _following(here, listing, rows)
         return Reply(COMPLETE, page=str(after)) if isinstance(after, Place) else Reply(after)

@@ -42,7 +42,7 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request, discreetly
+from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
 from feedsvc.model import Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, times
@@ -229,12 +229,12 @@ class _SilentPush(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         return (yield from self._read(answer, rows, _said, question.page))
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         places = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(places, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(places, self.now(), answer.discretion, self.traits.tlp)
         return (yield from self._read(answer, rows, lambda row: _said_of(front, row), front.page))
 
     def _read(
@@ -282,8 +282,9 @@ class _SilentPush(Provider):
             return Reply(replace(after_fault(err, 0), outcome=Outcome.PARTIAL), limited=True)
         if err.status == 202:
             found = _found(err.body)
-            show = discreetly(self.credentials)
-            return _of_job(found, page) if found is not None and found.job and show(found.job) == found.job else None
+            if found is None or not found.job or self.credentials.hidden.holds_secret(found.job):
+                return None
+            return _of_job(found, page)
         if err.status == 404 and page.job:
             return Reply(broken("the job that was to bring the answer is gone", 0, trouble=False), stale=True)
         if err.status == 404:

@@ -42,7 +42,7 @@ from pydantic import Field
 
 from feedsvc.clock import Clock
 from feedsvc.config import SourceSettings
-from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Login, Request, Token
+from feedsvc.http import Answer, AnswerTooBig, Credentials, Discretion, HttpError, Login, Request, Token
 from feedsvc.model import Batch, End, Learnt, Outcome, Span, Tlp
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access, bodies
@@ -133,7 +133,7 @@ def _login(settings: SourceSettings, base: str, now: Clock) -> Login:
         body=msgspec.json.encode({"username": username, "password": password}),
         deadline=_DEADLINE,
         max_bytes=_SMALL,
-        hidden=(username, password),
+        hidden=Discretion((password,), (username,)),
         origin=origin,
     )
     return Login(request, functools.partial(_token, now), origin)
@@ -183,7 +183,7 @@ class _Deteque(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         guesses = Guesses(rows, FORM)
         yield from guesses.read(answer.lines(longest=LARGEST))  # all rows may stand in one
         if guesses.torn:
@@ -254,10 +254,10 @@ class _V2(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        return (yield from self._read(answer, Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)))
+        return (yield from self._read(answer, Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)))
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
-        return (yield from self._read(answer, Aliases(front, self.now(), answer.shown, self.traits.tlp)))
+        return (yield from self._read(answer, Aliases(front, self.now(), answer.discretion, self.traits.tlp)))
 
     def _read(self, answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
         document = bodies.whole(answer, _Document, "a document of Spamhaus")

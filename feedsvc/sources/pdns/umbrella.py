@@ -179,7 +179,7 @@ class _Umbrella(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         page = _page(answer, self.options, question.page)
         last_seen: list[object] = []
         for raw in page.records:
@@ -209,7 +209,7 @@ class _Umbrella(Provider):
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         """The hosts of CNAME records; of other types nothing is wanted."""
         within = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(within, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(within, self.now(), answer.discretion, self.traits.tlp)
         page = _page(answer, self.options, front.page)
         for raw in page.records:
             _take_alias(raw, rows, front)

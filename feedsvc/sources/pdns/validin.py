@@ -170,12 +170,12 @@ class _Validin(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         return (yield from _read(answer, rows, _said))
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         places = NetblockMap([parse_netblock(address) for address in front.rdata])
-        rows = Rows(places, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(places, self.now(), answer.discretion, self.traits.tlp)
         return (yield from _read(answer, rows, lambda kind, row: _said_of(front, kind, row)))
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:

@@ -198,7 +198,7 @@ class _VirusTotal(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         body = bodies.whole(answer, _Body, FORM)
         data = bodies.rows_of(answer, body.data, FORM)
         dates: list[int | None] = []

@@ -131,7 +131,7 @@ class _WhoisXml(Provider):
         )
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
-        rows = Rows(question.netblock, self.now(), answer.shown, self.traits.tlp)
+        rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         address = str(next(question.netblock.addresses()))
         body = bodies.whole(answer, _Body, FORM)
         given = bodies.rows_of(answer, body.result, FORM)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 import httpx
 from hypothesis import strategies as st
 
-from feedsvc.http import Answer
+from feedsvc.http import Answer, Discretion
 from feedsvc.http.answer import Bounds
 from feedsvc.http.wire import Due
 from feedsvc.model import Batch
@@ -27,7 +27,7 @@ JSONS = st.recursive(
 
 def answer(body: bytes, most: int = MEBIBYTE, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer that was accepted, with this body of so many bytes at most."""
-    bounds = Bounds("pdns.example", Due(60), 60, most, MEBIBYTE, (KEY,))
+    bounds = Bounds("pdns.example", Due(60), 60, most, MEBIBYTE, Discretion((KEY,)))
     return Answer(httpx.Response(200, headers=headers, stream=_Pieces(body)), bounds)
 
 

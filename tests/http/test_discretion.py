@@ -1,0 +1,72 @@
+"""What of an answer may be shown and kept: nothing that it was asked with, in whatever spelling."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedsvc import names
+from feedsvc.errors import NameRefused
+from feedsvc.http import OPEN, Discretion, shown
+from feedsvc.http.discretion import STARS
+
+KEY = 'kEy-9f+J/2=x&q"\\'
+KEPT = Discretion((KEY, "web"), ("jane", "example"))
+
+SPELLINGS = {
+    "as it is": KEY,
+    "in capitals": KEY.upper(),
+    "in a URL": quote(KEY, safe=""),
+    "in a query": quote_plus(KEY),
+    "in JSON": json.dumps(KEY)[1:-1],
+    "as a label": names.encode_labels([KEY.encode()]),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_secret_is_starred_and_known_in_every_spelling(spelling: str) -> None:
+    assert KEPT.shown(f"no such key: {spelling}!") == f"no such key: {STARS}!"
+    assert KEPT.holds_secret(f"no such key: {spelling}!")
+
+
+def test_a_user_name_is_starred_but_is_no_secret() -> None:
+    assert KEPT.shown("jane of example") == f"{STARS} of {STARS}"
+    assert not KEPT.holds_secret("jane.example.net")
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"), [("web", True), ("a.web.net", True), ("WEB-1", True), ("webmail.net", False), ("cobweb.net", False)]
+)
+def test_a_secret_of_few_letters_is_one_where_it_is_a_word_of_its_own(text: str, holds: bool) -> None:
+    assert KEPT.holds_secret(text) is holds
+    assert "web" not in KEPT.shown(text).lower()
+
+
+def test_two_that_must_not_be_shown_are_both_not_shown() -> None:
+    both = Discretion(("s3cr3t-one",)) + Discretion(("s3cr3t-two",), ("jane",))
+    assert both.shown("s3cr3t-one, s3cr3t-two, jane") == ", ".join([STARS] * 3)
+    assert repr(both) == "Discretion()"
+
+
+def test_where_there_is_nothing_to_hide_nothing_is_hidden() -> None:
+    assert OPEN.seeker() is None
+    assert not OPEN.holds_secret("s3cr3t")
+    assert shown(b"a\tb\xff") == r"a\tb\xff"
+
+
+@given(secret=st.text(min_size=8, max_size=60), before=st.text(max_size=20), behind=st.text(max_size=20))
+def test_no_text_that_has_a_secret_in_it_is_kept(secret: str, before: str, behind: str) -> None:
+    assert Discretion((secret,)).holds_secret(before + secret + behind)
+
+
+@given(secret=st.from_regex(r"[!-~]{8,40}", fullmatch=True))
+def test_a_name_that_a_secret_was_taken_for_is_not_kept(secret: str) -> None:
+    try:
+        name = names.parse_name(f"{secret}.example.net")
+    except NameRefused:
+        return
+    assert Discretion((secret,)).holds_secret(name)
