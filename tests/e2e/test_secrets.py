@@ -57,7 +57,7 @@ def site(tmp_path: Path, server: ProviderStandin, secrets: dict[str, str], monke
 
 
 def spellings(secrets: dict[str, str]) -> set[bytes]:
-    """Each secret as it may stand in a text, a URL, a JSON, a header or a name; a user name alone proves nothing to anybody."""
+    """Each secret as it may stand in a text, a URL, a JSON, a header or a name; a user name alone proves nothing."""
     login = ":".join(secrets.get(name, "") for name in ("username", "password")).encode()
     hidden = [secret for name, secret in secrets.items() if name != "username"]
     spelt = {form for one in hidden for form in (one, urllib.parse.quote(one, safe=""), json.dumps(one)[1:-1])}
