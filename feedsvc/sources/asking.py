@@ -273,7 +273,8 @@ class Asking:
         if target in self._bad:
             end = worst(self._bad[target], self._progress(target), some=some)
         else:
-            end = replace(self._why(target, goes_on), outcome=Outcome.PARTIAL if some else Outcome.SKIPPED)
+            why = self._why(target, goes_on)
+            end = replace(why, outcome=Outcome.PARTIAL) if some else why
         return replace(end, reason=end.reason + goes_on.text, again_at=goes_on.at)
 
     def _why(self, target: Target, goes_on: _GoesOn) -> End:
@@ -291,7 +292,7 @@ class Asking:
         if not call.concerns(target):
             return End(Outcome.SKIPPED, "not asked to its end, as asking on is pointless")
         # It was to be asked for in halves, and so is not among those that failed.
-        return replace(end, reason=f"{call.about}: {end.reason}; asked no further")
+        return replace(end, outcome=Outcome.FAILED, reason=f"{call.about}: {end.reason}; asked no further")
 
     def _is_begun(self, target: Target) -> bool:
         """Whether anything of a netblock was answered, in this poll or before."""
