@@ -13,8 +13,12 @@ from feedsvc.model import Tlp
 from feedsvc.plugins import OptionFaults
 
 
-def base_url(settings: SourceSettings, default: str = "") -> str:
+def base_url(settings: SourceSettings, default: str = "", path: str = "") -> str:
     """Where the provider answers, without a slash at its end.
+
+    Args:
+        default: its usual place.
+        path: what its usual place has behind the host, put behind a configured one that has no path of its own as well.
 
     Raises:
         OptionFaults: there is no address, or it is none to put a path behind.
@@ -22,7 +26,8 @@ def base_url(settings: SourceSettings, default: str = "") -> str:
     url = settings.url or default
     if not url:
         raise OptionFaults({"url": f"url: provider {settings.provider!r} has no usual place: say where it answers"})
-    return address("url", url)
+    found = address("url", url)
+    return found if urlsplit(found).path else found + path
 
 
 def address(key: str, url: str) -> str:

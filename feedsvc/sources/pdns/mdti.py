@@ -105,9 +105,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     Raises:
         OptionFaults: neither tenant nor token_url, id or secret of the application lack, or a URL that is none.
     """
-    base = access.base_url(settings, SERVER)
-    if urlsplit(base).path == "":
-        base += PATH
+    base = access.base_url(settings, SERVER, PATH)
     traits = Traits(
         reach="address",
         concurrency=options.concurrency,

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from pydantic import Field
@@ -93,9 +93,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     Raises:
         OptionFaults: a key that no header can carry, or a URL that is none.
     """
-    base = access.base_url(settings, SERVER)
-    if urlsplit(base).path == "":
-        base += PATH
+    base = access.base_url(settings, SERVER, PATH)
     keyed = "api_key" in settings.secrets
     traits = Traits(
         reach="address",

@@ -37,7 +37,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import Field
@@ -101,9 +100,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     Raises:
         OptionFaults: no key, or a URL that is none.
     """
-    base = access.base_url(settings, SERVER)
-    if urlsplit(base).path == "":
-        base += PATH
+    base = access.base_url(settings, SERVER, PATH)
     traits = Traits(
         reach="netblock",
         concurrency=options.concurrency,

@@ -35,7 +35,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 from pydantic import Field
@@ -100,9 +100,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     Raises:
         OptionFaults: no key, or a URL that is none.
     """
-    base = access.base_url(settings, SERVER)
-    if urlsplit(base).path == "":
-        base += PATH
+    base = access.base_url(settings, SERVER, PATH)
     spans = (
         Allowance("burst", options.per_minute, 60.0),
         Allowance("day", options.per_day),

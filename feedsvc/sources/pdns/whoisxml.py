@@ -29,7 +29,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import Field
@@ -86,9 +85,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
     Raises:
         OptionFaults: no key, or a URL that is none.
     """
-    base = access.base_url(settings, SERVER)
-    if urlsplit(base).path == "":
-        base += PATH
+    base = access.base_url(settings, SERVER, PATH)
     traits = Traits(
         reach="address",
         concurrency=options.concurrency,
