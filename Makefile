@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help run test soak check lint types imports bench wheel lock format clean
+.PHONY: help run test soak fuzz check lint types imports bench wheel lock format clean
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,11 @@ soak: ## the tests that take minutes
 	@scripts/environment test
 	@scripts/install-test-tools
 	$(BIN)/pytest -m soak --timeout 3600 $(ARGS)
+
+fuzz: ## an hour of inputs that nobody thought of, for the log formats; ARGS='zeek --seconds 60'
+	@scripts/environment test
+	@$(BIN)/python -c 'import atheris' || $(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python tests/fuzz/fuzz_logs.py $(ARGS)
 
 check: lint types imports test ## all that must hold before a change is handed in
 

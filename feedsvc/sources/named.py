@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from feedsvc.sources import syslog
 from feedsvc.sources.spellings import ADDRESS
 from feedsvc.sources.stamps import LENGTH
 
@@ -25,7 +26,7 @@ _SAID = re.compile(
     rb"|query failed \([^)]*\) for (?P<failed>[^ ]+) at "
     rb"|(?:disabled )?rpz [^ ]+ [^ ]+ rewrite (?P<rewritten>[^ ]+)(?: via |$))"
 )
-_BEFORE = re.compile(rb"(?:[^\"]*[:Z0-9-] )?")
+_BEFORE = re.compile(rb"(?:" + syslog.HEADER + rb")?(?:[^\"]*[:Z0-9-] )?")
 _OTHERS = re.compile(rb"dnsmasq|unbound")
 _TYPE = re.compile(rb"[A-Z0-9-]{1,16}")
 

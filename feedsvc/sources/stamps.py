@@ -1,9 +1,10 @@
 """The times at the beginning of lines that daemons and syslog write: with or without zone, with or without year.
 
 Read are epoch seconds (`[1795520066]`), ISO 8601 (`2026-11-24T06:16:05.767+01:00`, also without zone or with slashes), what
-BIND writes (`24-Nov-2026 06:16:05.767`), what proxies write (`24/Nov/2026:06:16:05 +0000`) and what syslog writes
-(`Nov 24 06:16:05`, a year may stand behind the day). A line may hold several, the daemon's own behind that of syslog: the
-first that says its zone counts, else the last that has a year, else the last.
+BIND writes (`24-Nov-2026 06:16:05.767`), what proxies write (`24/Nov/2026:06:16:05 +0000`) and what syslog writes (`Nov 24
+06:16:05`, a year may stand behind the day, or, with the day of the week in front, behind the clock). A line may hold
+several, the daemon's own behind that of syslog: the first that says its zone counts, else the last that has a year, else the
+last.
 
 A time without zone is local in the zone of the source; of an hour that a clock goes through twice in autumn, the first is
 meant. A time without year is of the latest year that does not put it more than a day after the moment of reading. Where the
@@ -35,8 +36,9 @@ _STAMP = re.compile(
     rb"(?<![0-9A-Za-z:.#/-])(?:"
     rb"(?:(?P<iso>[0-9]{4}[-/][01][0-9][-/][0-3][0-9])[T ]"
     rb"|(?P<named>[0-9]{1,2}[-/][A-Za-z]{3}[-/][0-9]{4})[ :]"
-    rb"|(?P<syslog>[A-Z][a-z]{2} {1,2}[0-9]{1,2}(?P<late> [0-9]{4})?) )"
+    rb"|(?P<weekday>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(?P<syslog>[A-Z][a-z]{2} {1,2}[0-9]{1,2}(?P<late> [0-9]{4})?) )"
     rb"(?P<clock>[0-2][0-9]:[0-5][0-9]:[0-6][0-9])(?:[.,](?P<part>[0-9]{1,9}))?(?P<zone>Z| ?[+-][0-9]{2}:?[0-9]{2})?"
+    rb"(?(weekday)(?P<last> [0-9]{4}(?![^ \]]))?)"
     rb"|(?:\A|(?<=>))\[?(?P<epoch>[0-9]{9,11}(?:\.[0-9]{1,9})?)\]?(?= |\Z))"
 )
 
@@ -91,7 +93,8 @@ class Stamps:
             return float(found["epoch"])
         part = float(b"0." + found["part"]) if found["part"] else 0.0
         # Many lines are of the same second.
-        key = (found["iso"] or found["named"] or found["syslog"], found["clock"], found["zone"])
+        day = found["iso"] or found["named"] or found["syslog"] + (found["last"] or b"")
+        key = (day, found["clock"], found["zone"])
         if key != self._known[0]:
             whole = self._whole(found)
             if whole is None:
@@ -128,7 +131,7 @@ class Stamps:
 
 
 def _has_year(found: re.Match[bytes]) -> bool:
-    return found["syslog"] is None or found["late"] is not None
+    return found["syslog"] is None or found["late"] is not None or found["last"] is not None
 
 
 def _date(found: re.Match[bytes]) -> tuple[int, int, int]:
@@ -140,7 +143,7 @@ def _date(found: re.Match[bytes]) -> tuple[int, int, int]:
         text = found["named"].replace(b"/", b"-")
         day, month, year = text.split(b"-")
     else:
-        month, day, *years = found["syslog"].split()
+        month, day, *years = (found["syslog"] + (found["last"] or b"")).split()
         year = years[0] if years else b"0"
     return int(year), _MONTHS.get(month.lower(), 0), int(day)
 

@@ -1,11 +1,13 @@
 """Zeek's JSON, also as those spell it who pass its logs on. Pure.
 
 Zeek writes its dotted names as keys (`id.orig_h`), leaves unset fields out, and does not say which log a line belongs to.
-Who passes it on writes `id_orig_h` or an object `id`, null for what is unset, and the log in `_path` or `@stream`.
+Who passes it on writes `id_orig_h` or an object `id`, null for what is unset, all answers as one text, and the log in
+`_path` or `@stream`, or as the only key of an object around the line (`{"dns": {…}}`, Zeek's Kafka plugin with `tag_json`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -37,7 +39,7 @@ class _Line(msgspec.Struct, gc=False):
     query: str | None = None
     qtype: Annotated[int, msgspec.Meta(ge=0, le=65535)] | str | None = None
     qtype_name: str | None = None
-    answers: list[str | None] | None = None
+    answers: list[str | None] | str | None = None
     server_name: Any = None
     host: Any = None
     method: Any = None
@@ -52,10 +54,15 @@ _NOT_ZEEK = "no JSON, or not of the shape that Zeek writes"
 
 _KIND = msgspec.json.Decoder(_Kind)
 _LINE = msgspec.json.Decoder(_Line)
+_TAGGED = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def is_zeek(line: bytes) -> bool:
     """Whether a line is one of any of Zeek's logs."""
+    return _shows(line) or _shows(_untagged(line)[1])
+
+
+def _shows(line: bytes) -> bool:
     found = decode(_KIND, line)
     return found is not None and (found.path is not None or (found.ts is not None and found.uid is not None))
 
@@ -72,9 +79,33 @@ def read_json(line: bytes) -> Said | None:
             return None
         raise Unreadable(_NOT_ZEEK)
     kind = _kind_of(found)
+    if kind is None and found.ts is None and found.path is None and found.stream is None:
+        found, kind = _read_tagged(line)
     if kind == "dns":
         return _question(found) if found.query is not None else None
     return _connection(found, kind) if kind else None
+
+
+def _read_tagged(line: bytes) -> tuple[_Line, Kind | None]:
+    """A line within an object, and what it tells of; nothing when it is of a log that is not read.
+
+    Raises:
+        Unreadable: it is none of Zeek's.
+    """
+    tag, inner = _untagged(line)
+    found = decode(_LINE, inner)
+    if found is None or found.ts is None:
+        raise Unreadable(_NOT_ZEEK)
+    return found, LOGS.get(tag)
+
+
+def _untagged(line: bytes) -> tuple[str, bytes]:
+    """The only key of an object, and the object below it; "" when that is not what it is."""
+    found = decode(_TAGGED, line)
+    if found is None or len(found) != 1:
+        return "", b""
+    ((tag, inner),) = found.items()
+    return (tag, bytes(inner)) if bytes(inner).startswith(b"{") else ("", b"")
 
 
 def _is_of_another_log(line: bytes) -> bool:
@@ -106,8 +137,13 @@ def _question(line: _Line) -> Said:
         client=_end(line, "orig_h", line.client or line.client_flat),
         name=(line.query or "").encode(),
         rrtype=rrtype_of((line.qtype_name or "").encode(), str(line.qtype).encode()),
-        answers=[answer.encode() for answer in line.answers or () if answer is not None],
+        answers=[answer.encode() for answer in _answers(line.answers) if answer is not None],
     )
+
+
+def _answers(answers: list[str | None] | str | None) -> Sequence[str | None]:
+    """One by one; in a text they are parted as in TSV, where a comma within an answer is escaped."""
+    return answers.split(",") if isinstance(answers, str) else answers or ()
 
 
 def _connection(line: _Line, kind: Kind) -> Said:

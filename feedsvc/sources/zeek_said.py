@@ -54,7 +54,7 @@ def rrtype_of(name: bytes, number: bytes) -> str:
 @functools.lru_cache(maxsize=1024)
 def _rrtype(name: bytes, number: bytes) -> str:
     if name:
-        return name.decode("ascii", "backslashreplace")
+        return name.decode("ascii", "backslashreplace").upper()
     if not number.isdigit() or len(number) > 5:
         return ""
     return {1: "A", 28: "AAAA"}.get(int(number), f"TYPE{int(number)}")  # RFC 3597 §5

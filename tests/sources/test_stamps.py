@@ -41,6 +41,10 @@ def read(text: str, zone: ZoneInfo | None = None, now: datetime = NOW) -> str | 
         ("Nov 24 06:16:05 host named[1]: ", "2026-11-24T06:16:05Z"),
         ("<30>Nov  4 06:16:05 host named[1]: ", "2026-11-04T06:16:05Z"),
         ("Nov 24 2025 06:16:05.5 host named[1]: ", "2025-11-24T06:16:05.500000Z"),
+        ("Tue Nov 24 06:16:07 2020 daemon.info dnsmasq[1]: ", "2020-11-24T06:16:07Z"),
+        ("Wed Nov  4 06:16:07 2020", "2020-11-04T06:16:07Z"),
+        ("Tue Nov 24 06:16:07 daemon.info dnsmasq[1]: ", "2026-11-24T06:16:07Z"),
+        ("Nov 24 06:16:07 2020 dnsmasq[1]: ", "2026-11-24T06:16:07Z"),
         ("Dec 31 23:59:60 host ", "2025-12-31T23:59:59Z"),
     ],
 )
@@ -169,6 +173,7 @@ def test_no_bytes_make_it_raise(text: bytes, year: int) -> None:
             "%Y-%m-%d %H:%M:%S,%f",
             "%d/%b/%Y:%H:%M:%S.%f",
             "%b %d %Y %H:%M:%S.%f",
+            "%a %b %d %H:%M:%S.%f %Y",
         ]
     ),
 )

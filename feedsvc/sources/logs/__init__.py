@@ -15,7 +15,8 @@ and keeps these promises:
 
 - `parse` raises for no line, however hostile: what it does not understand is a `BadLine`, what is no record is None.
 - Names are canonical (`names.parse_name`, or `names.encode_labels` for wire labels), addresses are `names.Address`, and an
-  address is taken from the answers to A and AAAA questions alone: never out of TXT, PTR or a name that looks like one.
+  address is taken out of A and AAAA records alone: never out of TXT, PTR or a name that looks like one. Where a log says the
+  type of each answer, that counts, whatever was asked for (ANY); where it does not, answers to questions for A and AAAA do.
 - `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else. Where a record
   may begin in one file and end in the one that takes its place when the log is rotated, `carry` holds what that one needs
   (`feedsvc.sources.port.Continuing`).
@@ -37,7 +38,7 @@ from datetime import UTC, tzinfo
 
 from feedsvc.errors import PluginError, SourceError
 from feedsvc.sources import heads
-from feedsvc.sources.port import LogFormat
+from feedsvc.sources.port import Framed, LogFormat
 
 AUTO = "auto"
 
@@ -112,6 +113,14 @@ class Formats:
             return self.by_name(self._fixed + IN_STREAM * in_stream)
         found = self._recognised(jsonstream.as_lines(head) if in_stream else head)
         return self.by_name(found.name + IN_STREAM) if in_stream else found
+
+    def framed(self, head: bytes) -> NamedFormat | None:
+        """The format of a file that has no line end so far; None when it is one of lines, or none can be told by now."""
+        try:
+            found = self.by_name(self._fixed) if self._fixed is not None else self._recognised(head)
+        except SourceError:
+            return None
+        return found if isinstance(found.format, Framed) else None
 
     def _recognised(self, head: bytes) -> NamedFormat:
         candidates, broken = self._all()

@@ -32,7 +32,7 @@ from typing import Literal
 import msgspec
 
 from feedsvc.clock import Clock, utc_now
-from feedsvc.sources import heads, spellings, stamps
+from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
 
@@ -43,6 +43,7 @@ _LINE = re.compile(
     rb"\"([A-Z0-9-]{1,16}) ([A-Z0-9]{1,16}) ((?:[^\\\" ]|\\.){1,1100}) [a-z]{2,8} [0-9]+ "
 )
 _INFO = b"[INFO] "
+_SYSLOG = re.compile(syslog.HEADER)
 _SHAPE = re.compile(rb" - (?:[0-9]{1,5} )?\"[A-Z0-9-]{1,16} (?:IN|CH|HS|ANY|NONE|CLASS[0-9]+) ")
 
 
@@ -145,7 +146,7 @@ class CoreDnsParser:
 
 def _parted(line: bytes) -> tuple[bytes, bytes]:
     """What others wrote before CoreDNS's message, and the message."""
-    if line.startswith(b'{"log":'):
+    if line.startswith(b"{") and b'"log"' in line:
         line = _undocked(line)
     at = line.find(_INFO, 0, stamps.LENGTH)
     return (line[:at], line[at + len(_INFO) :]) if at >= 0 else (b"", line)
@@ -169,4 +170,4 @@ def _is_coredns(line: bytes) -> bool:
         before, text = _parted(line)
     except Unreadable:
         return False
-    return b'"' not in before and _LINE.match(text) is not None
+    return (b'"' not in before or _SYSLOG.fullmatch(before) is not None) and _LINE.match(text) is not None

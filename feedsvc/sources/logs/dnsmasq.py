@@ -43,12 +43,12 @@ import msgspec
 
 from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import SourceError
-from feedsvc.sources import heads, spellings, stamps
+from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.dnsmasq_lookups import Lookup, Loose, Said, Tied
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
 
-_BEGIN = re.compile(rb"dnsmasq(?:\[([0-9]{1,10})\])?: ")
+_BEGIN = re.compile(syslog.tag(rb"dnsmasq"))
 _LOOKUP = re.compile(b"([0-9]{1,10}) (?:(" + spellings.ADDRESS + b")/([0-9]{1,5}) )?")
 _QUERY = re.compile(rb"(?:query|auth)\[(type=)?([^ \]]{1,16})\] (.*)", re.DOTALL)
 _NUMBERED = {
@@ -155,7 +155,7 @@ class DnsmasqParser:
             raise Unreadable("line without a time")
         kind, name, value, rrtype = words
         client = spellings.client(value if kind == "query" else lookup[2] if lookup else b"")
-        process = (begin[1] or b"").decode()
+        process = (begin[1] or begin[2] or b"").decode()
         key = b"%b %b/%b" % (lookup[1], lookup[2], lookup[3]) if lookup else b""
         return Said(kind, process, key.decode(), client, name, value, rrtype, time, offset, line)
 

@@ -6,8 +6,9 @@ Properties > Logging > responses, and let the Grid send its syslog to where it c
     DATE client ADDRESS#PORT: [view VIEW:] UDP: query: NAME CLASS TYPE response: RCODE FLAGS OWNER TTL CLASS TYPE RDATA; …
 
 Of a response are read: time, client, asked name and type, and of its records the CNAMEs that begin at the asked name and
-the addresses (A and AAAA) of the last one of them, when it was asked for these or for all (ANY). A record ends with `;`,
-which in quotes is none (TXT); what syslog has cut off in its middle is left out and counted.
+the addresses (A and AAAA) of the last one of them. Each record says its type, so that it does not matter what was asked for:
+an answer to a question for all of them (ANY) has addresses, and a text (TXT) that looks like one is none. A record ends with
+`;`, which in quotes is none; what syslog has cut off in its middle is left out and, where addresses were asked for, counted.
 
 Queries (`query: NAME CLASS TYPE …`, as BIND's), failures (`query failed (…) for …`), denials and rewrites (`rpz …`, also as
 CEF) have no answers; they tell who asked for a name that is known otherwise. One lookup may leave all of these lines. In a
@@ -184,8 +185,9 @@ class InfobloxParser:
         if question is None:
             return None
         self._held.pop(said.lookup(question.rrname), None)
-        answer = _answer(question.rrname, text if said.rrtype in _ADDRESSED else b"", offset)
-        return question.record(answer)
+        answer = _answer(question.rrname, text, offset)
+        # Of what was asked for other types, long texts are cut as a rule, and no address is lost with them.
+        return question.record(answer if said.rrtype in _ADDRESSED else answer._replace(unread=()))
 
     def _asked(self, line: bytes, offset: int) -> LogRecord | None:
         """What a line without answers says."""

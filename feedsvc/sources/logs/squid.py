@@ -32,7 +32,7 @@ from datetime import UTC, tzinfo
 
 from feedsvc.errors import NameRefused
 from feedsvc.plugins import OptionFaults
-from feedsvc.sources import heads, spellings, stamps
+from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, Kind, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of, host_of
 from feedsvc.sources.squid_logformat import BUILT_IN, compile_logformat
@@ -42,7 +42,7 @@ _NATIVE = re.compile(
     rb"[0-9]{9,10}\.[0-9]{3} +-?[0-9]+ [^ ]+ [A-Z_]+/[0-9]{3} -?[0-9]+ [^ ]+ [^ ]+ [^ ]+ [A-Z_]+/[^ ]+ [^ ]"
 )
 _COMBINED = re.compile(rb"(?:[^ \"]+ ){3}\[[^\]\"]{26}\] \"[^ \"]+ [^ ]+ [^ \"]+\" [0-9]{1,3} [0-9]+ .*\b[A-Z_]+:[A-Z_]+\Z")
-_IDENT = re.compile(rb"\(?squid(?:-[0-9]{1,4})?\)?(?:\[[0-9]{1,10}\])?: +")
+_IDENT = re.compile(syslog.tag(rb"\(?squid(?:-[0-9]{1,4})?\)?") + rb" *")
 _END_OF_AUTHORITY = re.compile(rb"[/?#]")
 
 

@@ -5,10 +5,10 @@ Cisco's; switch on Admin > Log Management. What fetches the files from there is 
 `dnslogs/YYYY-MM-DD/YYYY-MM-DD-hh-mm-xxxx.csv.gz`, each of them complete.
 
 Read of each line are time (UTC), client, query type and domain: the columns 1 to 9, which are the same in all versions of
-the log, with the optional header line or without. There are no answers: the log tells who asked for a name that is known
-otherwise, also that it was blocked. Of the root, of addresses in the place of names, and of the header, there is no record.
-Lines of the other logs of Umbrella (proxy, firewall, IP, audit) are of another shape, and counted as such that cannot be
-read.
+the log, with the optional header line or without. Cells that need no quotes may have lost them in other hands. There are no
+answers: the log tells who asked for a name that is known otherwise, also that it was blocked. Of the root, of addresses in
+the place of names, and of the header, there is no record. Lines of the other logs of Umbrella (proxy, firewall, IP, audit)
+are of another shape, and counted as such that cannot be read.
 
 The client is the internal address, which a roaming client has from the network it is in, so that many may have the same.
 With `client = "identity"` it is the most granular identity instead: a computer, a user, or a whole network. Where the one
@@ -19,6 +19,7 @@ Cisco says that lines are not always in the order of time, nor always in the fil
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -73,7 +74,7 @@ class Umbrella:
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, have the columns of the DNS log."""
-        return heads.mostly(head, lambda line: _LINE.match(line) is not None)
+        return heads.mostly(head, lambda line: _match(line) is not None)
 
 
 class UmbrellaParser:
@@ -97,7 +98,7 @@ class UmbrellaParser:
             return BadLine(offset, str(err), line[:SAMPLE])
 
     def _read(self, line: bytes, offset: int) -> LogRecord | None:
-        found = _LINE.match(line)
+        found = _match(line)
         if found is None:
             raise Unreadable("not the columns of Umbrella's DNS log")
         moment, identity, _, internal, external, _, _, rrtype, _, name = found.groups()
@@ -122,3 +123,17 @@ class UmbrellaParser:
         preferred = (identity, known) if self._by_identity else (known, identity)
         clients = map(spellings.client, (*preferred, external))
         return next((client for client in clients if client), None)
+
+
+def _match(line: bytes) -> re.Match[bytes] | None:
+    """A line of the log, its cells quoted as Umbrella does it, or as others who wrote it again."""
+    return _LINE.match(line) or _LINE.match(_quoted(line))
+
+
+def _quoted(line: bytes) -> bytes:
+    """A row of CSV with all of its cells in quotes."""
+    try:
+        cells = next(csv.reader([line.decode("latin-1")], skipinitialspace=True, strict=True), [])
+    except csv.Error:
+        return b""
+    return ",".join('"{}"'.format(cell.replace('"', '""')) for cell in cells).encode("latin-1")

@@ -9,8 +9,8 @@ their names, so that logs with more or fewer of them are read alike. Lines above
 counted.
 
 JSON takes `id.orig_h`, `id_orig_h` and `{"id": {"orig_h": …}}`, and times as epoch seconds, epoch milliseconds or ISO 8601
-(`json_timestamps`). Which log a line is of is said by `_path` or `@stream` and otherwise shown by its keys: `query`,
-`server_name`, `host` with `trans_depth`, or `conn_state`.
+(`json_timestamps`). Which log a line is of is said by `_path`, `@stream` or an object around it (`{"dns": {…}}`), and
+otherwise shown by its keys: `query`, `server_name`, `host` with `trans_depth`, or `conn_state`.
 
     dns          time (`ts`), client (`id.orig_h`), asked name and type (`query`, `qtype_name`, else `qtype`), `answers`
     ssl, quic    time, client, name (`server_name`) and the address it was found at (`id.resp_h`)
@@ -27,8 +27,10 @@ through a proxy looks in ssl.log as if the name were at the proxy's address.
 
 Zeek does not log whose answer each one is, so CNAME targets and addresses stand in one list: for a question for A or AAAA,
 what reads as an address is one, what another record type left there (`TXT 5 hello`, `RRSIG …`) is neither, and the rest are
-the CNAME targets in order. Other questions give no address, whatever their answers look like. Bytes that Zeek escaped
-(`\x2c`) are the bytes again before anything is made of them.
+the CNAME targets in order. Other questions give no address, whatever their answers look like. Of an answer whose question
+Zeek has not seen it leaves out the type (as with resolvers of a cloud that answer from elsewhere): that is read as an answer
+to a question for addresses, if there is one in it. Bytes that Zeek escaped (`\x2c`) are the bytes again before anything is
+made of them.
 
 Zeek rotates by renaming and, with zeekctl, compresses into a folder for each day: let `path` take in both the live files and
 these folders (`/opt/zeek/logs/*/dns.*`).
@@ -52,7 +54,7 @@ from feedsvc.sources.zeek_tsv import Header
 
 _MILLISECONDS = 1e11  # epoch seconds get there in the year 5138, epoch milliseconds were there in 1973
 
-_ADDRESSED = frozenset({"A", "AAAA"})
+_ADDRESSED = frozenset({"A", "AAAA", ""})  # "" where nobody says
 _NO_NAME = frozenset({b"", b".", b"<Root>"})  # the root, as Zeek's versions write it
 # Zeek writes names in lower case; what it writes for records of other types begins with a word in upper case or an angle
 # bracket (scripts/base/protocols/dns/main.zeek).
@@ -182,6 +184,8 @@ def _split_answers(said: Said, offset: int) -> tuple[tuple[names.Address, ...], 
                 chain.append(name_of(answer))
             except NameRefused as err:
                 unread.append(BadLine(offset, f"answer is neither address nor name: {err}", spelt[:SAMPLE]))
+    if not said.rrtype and not addresses:
+        return (), (), ()  # these are targets of any type
     return tuple(addresses), tuple(chain), tuple(unread)
 
 

@@ -69,7 +69,7 @@ class TestSamples:
             ("alias.example.net", "10.0.0.2", ("edge.example.com", "pop7.example.com"), ["198.51.100.8"]),
             ("six.example.net", "2001:db8::3", (), ["2001:db8:77::1"]),
             ("refused.example.net", "10.0.0.4", (), []),
-            ("text.example.net", "10.0.0.4", (), []),
+            ("text.example.net", "10.0.0.4", (), ["198.51.100.11"]),  # the record of type A; the two in the text are none
             ("all.example.net", "10.0.0.5", (), ["198.51.100.12"]),
             ("strange.example.net", "10.0.0.5", (), ["192.0.2.1"]),
             ("pair.example.net", "10.0.0.6", (), ["198.51.100.15"]),
@@ -110,10 +110,18 @@ class TestSamples:
 
 
 class TestAnswers:
-    @pytest.mark.parametrize("rrtype", ["TXT", "PTR", "MX", "HTTPS"])
-    def test_only_questions_for_addresses_give_addresses(self, rrtype: str) -> None:
-        (found,) = records(FORMAT, response("a.example.net. 60 IN A 198.51.100.7;", rrtype=rrtype))
-        assert (found.rrtype, found.answers, found.unread) == (rrtype, (), ())
+    @pytest.mark.parametrize("asked", ["A", "AAAA", "ANY", "TXT", "PTR", "MX", "HTTPS"])
+    def test_the_type_of_a_record_counts_and_not_that_of_the_question(self, asked: str) -> None:
+        others = (
+            'a.example.net. 60 IN TXT "x; a.example.net. 60 IN A 198.51.100.8;"; a.example.net. 60 IN PTR 198.51.100.9.;'
+        )
+        (found,) = records(FORMAT, response(f"{others} a.example.net. 60 IN A 198.51.100.7;", rrtype=asked))
+        assert (found.rrtype, rdata(found), found.unread) == (asked, ["198.51.100.7"], ())
+
+    def test_a_text_that_was_cut_off_costs_no_word_where_texts_were_asked_for(self) -> None:
+        cut = 'a.example.net. 60 IN TXT "v=spf1 ip4:198.51.100.7'
+        assert [one.unread for one in records(FORMAT, response(cut, rrtype="TXT"))] == [()]
+        assert [unread(one) for one in records(FORMAT, response(cut, rrtype="ANY"))] == [["response cut short"]]
 
     @pytest.mark.parametrize(
         ("answer", "why"),

@@ -338,3 +338,34 @@ class TestRecognition:
     )
     def test_anything_else_is_not(self, head: bytes) -> None:
         assert not FORMAT.recognises(head)
+
+
+class TestPassedOn:
+    def test_an_answer_whose_question_was_not_seen_gives_its_addresses(self) -> None:
+        found = record_of(json.dumps({**ROW, "answers": ["Edge.example.com", "198.51.100.7"]}).encode())
+        assert (found.rrtype, found.chain, rdata(found)) == ("", ("edge.example.com",), ["198.51.100.7"])
+
+    @pytest.mark.parametrize("answers", [["printer._ipp._tcp.local"], ["TXT 12 198.51.100.7"], ["mx1.example.com"], []])
+    def test_of_one_without_addresses_nobody_says_what_it_is(self, answers: list[str]) -> None:
+        found = record_of(json.dumps({**ROW, "answers": answers}).encode())
+        assert (found.rrtype, found.chain, found.answers, found.unread) == ("", (), (), ())
+
+    @pytest.mark.parametrize("qtype", [12, 16, 15, 255])
+    def test_of_one_to_another_question_an_address_is_none(self, qtype: int) -> None:
+        found = record_of(json.dumps({**ROW, "qtype": qtype, "answers": ["198.51.100.7"]}).encode())
+        assert (found.chain, found.answers) == ((), ())
+
+    def test_the_log_may_be_told_by_an_object_around_the_line(self) -> None:
+        assert record_of(json.dumps({"dns": ROW}).encode()).rrname == "k3xq.example.net"
+        assert parse_all(json.dumps({"weird": ROW}).encode()) == []
+        assert FORMAT.recognises(json.dumps({"weird": ROW}).encode())
+
+    @pytest.mark.parametrize("line", ['{"hello": 1}', "{}", '{"dns": {"hello": 1}}', '{"dns": 1}', '{"a": {}, "b": {}}'])
+    def test_json_of_somebody_else_is_told(self, line: str) -> None:
+        assert [one.reason for one in parse_all(line.encode()) if isinstance(one, BadLine)] == [
+            "no JSON, or not of the shape that Zeek writes"
+        ]
+        assert not FORMAT.recognises(line.encode())
+
+
+ROW: dict[str, object] = {"ts": 1795500965.5, "uid": "C1", "id.orig_h": "10.0.0.1", "query": "k3xq.example.net"}
