@@ -30,6 +30,7 @@ from pathlib import Path
 
 from feedsvc.config import Limits, Producer
 from feedsvc.history import open_history
+from feedsvc.http import Discretion
 from feedsvc.model import LabelPattern, NamePattern, Watch
 from feedsvc.names import parse_netblock, registered_domain
 from feedsvc.pipeline.absorbing import absorb
@@ -46,6 +47,7 @@ NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 SECOND = int(NOW.timestamp())
 NETBLOCK = parse_netblock("198.51.100.0/24")
 SOURCE = "circl"
+DISCRETION = Discretion(("0123456789abcdef" * 2,), ("jane",))  # a provider is asked with a key
 LETTERS = string.ascii_lowercase + string.digits
 WATCH = Watch(
     id="jar-callbacks",
@@ -97,7 +99,7 @@ def answer(rows: Sequence[Known], *, later: int = 0) -> list[bytes]:
 
 def poll(parts: Parts, lines: Sequence[bytes], now: datetime) -> None:
     """Take an answer in as `pipeline.polling` does."""
-    for batch in Rows(NETBLOCK, now).read(lines):
+    for batch in Rows(NETBLOCK, now, DISCRETION).read(lines):
         with parts.history.transaction():
             absorb(parts, SOURCE, batch, now)
 

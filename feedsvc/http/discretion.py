@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import html
+import html.entities
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 from feedsvc import names
 from feedsvc.errors import NameRefused
@@ -54,12 +55,15 @@ class Discretion:
 
         One of few letters must be a word of its own there: a password `web` is no reason to lose `webmail.example.net`.
         """
-        seek = self.seeker()
-        return seek is not None and seek(text) is not None
+        pattern = _kept_pattern(self.secrets)
+        return pattern is not None and pattern.search(text) is not None
 
     def seeker(self) -> Callable[[str], object] | None:
-        """What looks for a secret as `holds_secret` does, and is not None when it found one; None where there is none."""
-        pattern = _kept_pattern(self.secrets)
+        """As `holds_secret` for canonical names alone, and as fast as can be: not None when there is one.
+
+        None where there is no secret.
+        """
+        pattern = _names_pattern(self.secrets)
         return None if pattern is None else pattern.search
 
     def _starred(self, text: str) -> str:
@@ -78,32 +82,58 @@ def shown(text: bytes | str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _shown_pattern(hidden: tuple[str, ...]) -> re.Pattern[str] | None:
-    return _one_of([re.escape(spelling) for secret in hidden for spelling in _spellings(secret)])
+    return _one_of([spelling for secret in hidden for spelling in (_spelt(secret), *_names(secret))])
 
 
 @functools.lru_cache(maxsize=256)
 def _kept_pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    return _one_of([_as_word(spelling) for secret in secrets for spelling in _spellings(secret)])
+    return _one_of([_as_word(one, secret) for secret in secrets for one in (_spelt(secret), *_names(secret))])
+
+
+@functools.lru_cache(maxsize=256)
+def _names_pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    return _one_of([_as_word(name, secret) for secret in secrets for name in _names(secret)])
 
 
 def _one_of(spellings: list[str]) -> re.Pattern[str] | None:
     # The longest first: where one is a part of another, no rest of that one is left to be seen.
-    either = "|".join(sorted(set(spellings), key=len, reverse=True))
+    either = "|".join(sorted(set(spellings) - {""}, key=len, reverse=True))
     return re.compile(either, re.IGNORECASE) if either else None
 
 
-def _as_word(spelling: str) -> str:
-    found = re.escape(spelling)
-    return found if len(spelling) >= _SHORT else rf"(?<![0-9A-Za-z]){found}(?![0-9A-Za-z])"
+def _as_word(spelling: str, secret: str) -> str:
+    if len(secret) >= _SHORT or not spelling:
+        return spelling
+    return f"(?<![0-9A-Za-z])(?:{spelling})(?![0-9A-Za-z])"
 
 
-def _spellings(secret: str) -> set[str]:
-    in_text = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], html.escape(secret)}
-    return (in_text | _as_names(secret)) - {""}
+def _spelt(secret: str) -> str:
+    """What finds a secret whatever a URL, a JSON or an HTML makes of its single characters."""
+    return "".join(map(_any_form, secret))
 
 
-def _as_names(secret: str) -> set[str]:
-    """How a name reads that a secret was taken for, and a label."""
+def _any_form(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    octets = char.encode("utf-8", "surrogatepass")
+    forms = {
+        char,
+        f"\\{char}",  # JSON (RFC 8259 §7) may escape a slash, and some servers do
+        json.dumps(char)[1:-1],
+        f"\\u{ord(char):04x}",
+        "".join(f"%{octet:02x}" for octet in octets),
+        quote_plus(octets),
+        html.escape(char),
+        f"&#{ord(char)};",
+        f"&#x{ord(char):x};",
+    }
+    if ord(char) in html.entities.codepoint2name:
+        forms.add(f"&{html.entities.codepoint2name[ord(char)]};")
+    return f"(?:{'|'.join(map(re.escape, sorted(forms, key=len, reverse=True)))})"
+
+
+def _names(secret: str) -> set[str]:
+    """What finds the name that a secret was taken for, and the label."""
     readings: tuple[Callable[[], str], ...] = (
         lambda: names.parse_name(secret),
         lambda: names.encode_labels([secret.encode()]),
@@ -111,7 +141,7 @@ def _as_names(secret: str) -> set[str]:
     found = set()
     for read in readings:
         try:
-            found.add(read())
+            found.add(re.escape(read()))
         except (NameRefused, UnicodeEncodeError):
             continue
     return found

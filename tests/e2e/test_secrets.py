@@ -61,6 +61,7 @@ def spellings(secrets: dict[str, str]) -> set[bytes]:
     login = ":".join(secrets.get(name, "") for name in ("username", "password")).encode()
     hidden = [secret for name, secret in secrets.items() if name != "username"]
     spelt = {form for one in hidden for form in (one, urllib.parse.quote(one, safe=""), json.dumps(one)[1:-1])}
+    spelt |= {json.dumps(one)[1:-1].replace("/", "\\/") for one in hidden}
     spelt |= {names.encode_labels([one.encode()]) for one in hidden}
     return {form.encode() for form in spelt} | ({base64.b64encode(login)} if "password" in secrets else set())
 
@@ -77,6 +78,7 @@ def echoes(secret: str) -> list[Reply | None]:
         faults.status(401, f"key {secret} is unknown"),
         faults.status(403, json.dumps(body)),
         faults.status(500, f"broke on {urllib.parse.quote(secret, safe='')}"),
+        faults.status(400, json.dumps({"message": f"bad key {secret}"}).replace("/", "\\/")),
         Reply(429, {"Retry-After": "0", "X-Your-Key": "x"}, [secret.encode()]),
         faults.redirect(f"http://localhost:1/?apiKey={urllib.parse.quote(secret, safe='')}"),
     ]

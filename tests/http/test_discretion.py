@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +24,11 @@ SPELLINGS = {
     "in a URL": quote(KEY, safe=""),
     "in a query": quote_plus(KEY),
     "in JSON": json.dumps(KEY)[1:-1],
+    "in JSON with its slashes escaped": json.dumps(KEY)[1:-1].replace("/", "\\/"),
+    "in JSON that HTML may hold": json.dumps(KEY)[1:-1].replace("&", "\\u0026"),
+    "in HTML": html.escape(KEY),
+    "in HTML by numbers": KEY.replace("&", "&#38;").replace('"', "&#x22;"),
+    "in a URL of which the slash is left": quote(KEY),
     "as a label": names.encode_labels([KEY.encode()]),
 }
 
@@ -54,6 +60,7 @@ def test_two_that_must_not_be_shown_are_both_not_shown() -> None:
 
 def test_where_there_is_nothing_to_hide_nothing_is_hidden() -> None:
     assert OPEN.seeker() is None
+    assert Discretion((), ("jane",)).seeker() is None
     assert not OPEN.holds_secret("s3cr3t")
     assert shown(b"a\tb\xff") == r"a\tb\xff"
 
