@@ -35,8 +35,10 @@ _TIMES = ("Timestamp", "TimeGenerated")
 _ZONED = re.compile(r"(?P<name>Timestamp|TimeGenerated) \[(?P<zone>[^]]{1,32})\]")
 _LOCAL = " (local)"
 _COLUMNS = frozenset({"ActionType", "RemoteIP", "DeviceName"})
+_MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
 _CLOCK = re.compile(
-    r"(?P<one>[0-9]{1,2})/(?P<two>[0-9]{1,2})/(?P<year>[0-9]{4}),? "
+    r"(?:(?P<one>[0-9]{1,2})/(?P<two>[0-9]{1,2})/|(?P<month>[A-Z][a-z]{2}) (?P<day>[0-9]{1,2}), )(?P<year>[0-9]{4}),? "
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(?:\.(?P<part>[0-9]{1,9}))?(?: ?(?P<half>[AaPp])[Mm])?"
 )
 
@@ -156,7 +158,10 @@ def _moment(text: str, order: DateOrder, zone: tzinfo) -> float:
 
 
 def _spelt_out(found: re.Match[str], order: DateOrder) -> datetime:
-    month, day = (int(found["one"]), int(found["two"])) if order == "mdy" else (int(found["two"]), int(found["one"]))
+    if found["month"]:
+        month, day = _MONTHS.get(found["month"], 0), int(found["day"])
+    else:
+        month, day = (int(found["one"]), int(found["two"])) if order == "mdy" else (int(found["two"]), int(found["one"]))
     hour = int(found["hour"])
     if found["half"]:
         if not 1 <= hour <= 12:

@@ -115,9 +115,10 @@ class _Mark(msgspec.Struct, gc=False):
     stats: Any = None
 
 
-_EVENT = msgspec.json.Decoder(Event)
+# Not strict: who passes events on may write numbers as texts.
+_EVENT = msgspec.json.Decoder(Event, strict=False)
 _KIND = msgspec.json.Decoder(_Kind)
-_MARK = msgspec.json.Decoder(_Mark)
+_MARK = msgspec.json.Decoder(_Mark, strict=False)
 
 
 def is_event(line: bytes) -> bool:

@@ -22,13 +22,14 @@ RemoteUrl and the names out of connections are what the client said, and weaker 
 the proxy's.
 
 Answers are those of Zeek, which Defender has built in: CNAME targets and addresses stand in one list, without owners. For
-questions for A and AAAA, what reads as an address is one, and the rest are CNAME targets in order.
+questions for A and AAAA, and for those whose type is not told, what reads as an address is one, and the rest are CNAME
+targets in order.
 
 An answer of the API that is one line of more than 1 MiB has to be taken apart first (`jq -c '.results[]'`).
 
-Times are ISO 8601; those of Log Analytics (`9/28/2026, 10:40:01.500 AM`) have the month in front unless `date_order` is
-"dmy", and are in UTC where the header says so, else in the `tz` of the source. Streams begin a file anew each hour; an
-export does not change.
+Times are ISO 8601, or as portals show them (`Sep 28, 2026 10:40:01 AM`); those of Log Analytics (`9/28/2026, 10:40:01.500
+AM`) have the month in front unless `date_order` is "dmy", and are in UTC where the header says so, else in the `tz` of the
+source. Streams begin a file anew each hour; an export does not change.
 
 Not verified: whether `answers` is always a list (also a text with a list in it, and a text with commas, are read);
 DeviceEvents (`DnsQueryResponse`) are not read.
@@ -171,7 +172,12 @@ class DefenderParser:
         if not rrname:
             return None
         rrtype = texts.rrtype_of(fields.get("qtype_name")) or texts.rrtype_of(fields.get("qtype"))
-        addresses, chain, unread = _answers(fields.get("answers"), offset) if rrtype in _ADDRESSED else ((), (), ())
+        untold = not any(text_of(fields.get(key)) for key in ("qtype_name", "qtype"))
+        addresses, chain, unread = _NO_ANSWERS
+        if rrtype in _ADDRESSED or untold:
+            addresses, chain, unread = _answers(fields.get("answers"), offset)
+        if untold and not addresses:
+            addresses, chain, unread = _NO_ANSWERS  # these are targets of any type
         return LogRecord(
             time=self._time(row),
             client=_client(row),
@@ -244,6 +250,7 @@ def _host(url: str, key: str) -> str:
 
 
 _Answers = tuple[tuple[Address, ...], tuple[str, ...], tuple[BadLine, ...]]
+_NO_ANSWERS: _Answers = ((), (), ())
 
 
 def _answers(value: object, offset: int) -> _Answers:

@@ -282,6 +282,27 @@ class TestConnections:
         assert record_of(rows.connection() | more).client == client
 
 
+class TestUntoldTypes:
+    @pytest.mark.parametrize(
+        ("answers", "chain", "addresses"),
+        [
+            (["edge.example.com", "198.51.100.7"], ("edge.example.com",), ["198.51.100.7"]),
+            (["printer.local"], (), []),
+            ([], (), []),
+        ],
+    )
+    def test_an_answer_without_its_question_gives_its_addresses(
+        self, answers: list[str], chain: tuple[str, ...], addresses: list[str]
+    ) -> None:
+        fields = json.dumps({"direction": "Out", "query": "k3xq.example.net", "answers": answers})
+        found = record_of(rows.asked() | {"AdditionalFields": fields})
+        assert (found.rrtype, found.chain, rdata(found)) == ("", chain, addresses)
+
+    def test_one_to_a_question_of_an_odd_type_gives_none(self) -> None:
+        fields = json.dumps({"query": "k3xq.example.net", "qtype_name": "*", "answers": ["198.51.100.7"]})
+        assert record_of(rows.asked() | {"AdditionalFields": fields}).answers == ()
+
+
 class TestTimes:
     @pytest.mark.parametrize(
         ("time", "seconds"),
@@ -290,6 +311,8 @@ class TestTimes:
             ("2026-11-01T01:00:01+01:00", 1793491201),
             ("2026-11-01 00:00:01", 1793491201),
             ("11/1/2026, 12:00:01.500 AM", 1793491201.5),
+            ("Nov 1, 2026 12:00:01 AM", 1793491201),
+            ("Nov 1, 2026, 12:00:01.5 AM", 1793491201.5),
             ("11/1/2026, 12:00:01\u202fPM", 1793534401),
             ("11/1/2026 13:00:01", 1793538001),
         ],
@@ -307,7 +330,18 @@ class TestTimes:
         assert found[0].time == 1793491201
 
     @pytest.mark.parametrize(
-        "time", ["", None, "never", "13/13/2026, 1:00:00 AM", "11/1/2026, 13:00:00 AM", "0001-01-01", 7]
+        "time",
+        [
+            "",
+            None,
+            "never",
+            "13/13/2026, 1:00:00 AM",
+            "Nov 31, 2026 1:00:00 AM",
+            "Foo 1, 2026 1:00:00 AM",
+            "11/1/2026, 13:00:00 AM",
+            "0001-01-01",
+            7,
+        ],
     )
     def test_what_is_no_time_is_refused(self, time: object) -> None:
         assert len(reasons(rows.rows_alone([rows.connection(Timestamp=time)]))) == 1

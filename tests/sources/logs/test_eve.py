@@ -125,6 +125,17 @@ class TestVersion1:
         event = answered(rrname="k3xq.example.net", rdata="198.51.100.1", version=None, id=None)
         assert rdata(record_of(event)) == ["198.51.100.1"]
 
+    def test_numbers_may_be_written_as_texts(self) -> None:
+        one = Exchange("k3xq.example.net", "A", ("edge.example.org", "198.51.100.1"), time=1.0)
+        events = eve_making.events(one, 7, STYLES["v1"])
+        texts = json.loads(json.dumps(events))
+        for event in texts:
+            event |= {key: str(event[key]) for key in ("flow_id", "src_port", "dest_port")}
+            event["dns"]["id"] = str(event["dns"]["id"])
+        found = record_of(*texts)
+        assert found.chain == ("edge.example.org",)
+        assert (found.client, rdata(found)) == (record_of(*events).client, rdata(record_of(*events)))
+
 
 class TestVersion2:
     """tests/data/logs/eve/dns-v2.json."""
