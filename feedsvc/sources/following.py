@@ -222,7 +222,7 @@ class _Reading:
         free = [file for file in self._free.values() if file.inode != position.inode]
         yield from sorted(free, key=lambda file: (file.path != position.path, file.path))
         besides = [file for file in identity.beside(position.path).files if file.inode not in self._matched]
-        if any(file.path == position.path for file in besides):
+        if any((file.path, file.inode) == (position.path, position.inode) for file in besides):
             return  # still at its place, which the glob does not match any more: it is not to be read
         yield from sorted(besides, key=lambda file: (file.inode != position.inode, file.path))
 
@@ -253,7 +253,7 @@ class _Reading:
     def _begin(self, file: Found, scope: str) -> Generator[Batch, None, None]:
         """Read a new log from its beginning, as soon as its first line is there."""
         # A log that was truncated under its writer goes on without the header that it once had: that must not be forgotten.
-        truncated = next((scope for scope, position in self._before.items() if position.inode == file.inode), "")
+        truncated = self._truncated(file, scope)
         former = self._known.get(truncated)
         try:
             named = self._named(file, former)
@@ -279,6 +279,14 @@ class _Reading:
 
     # -- what waits for its end when a log is rotated ------------------------------------------------------------------
 
+    def _truncated(self, file: Found, scope: str) -> str:
+        """The log that was truncated to become this file; itself, when no more than its beginning is known."""
+        if scope in self._before:
+            return scope
+        # At another place, it is an inode that was given away with a log that is no more.
+        here = (file.inode, file.path)
+        return next((scope for scope, position in self._before.items() if (position.inode, position.path) == here), "")
+
     def _stand_of(self, file: Found, scope: str) -> str:
         if scope in self._known:
             return self._known[scope].stand  # it began in an earlier poll, and may have been renamed since
@@ -297,17 +305,22 @@ class _Reading:
     def _go_on_after(self, scope: str, start: Position) -> Position:
         """Wait for what the log waited for that was written in this place before."""
         giver = self._standing.get(start.stand, "")
-        self._standing[start.stand] = scope
         given = self._known.get(giver)
-        if given is None or given.format != start.format or giver in self._behind or self._is_at_its_stand(given):
+        if given is not None and self._is_at_its_stand(given):
+            return replace(start, stand="")
+        self._standing[start.stand] = scope
+        if given is None:
             return start
-        parser = self._parser(given)
-        carried = carry(parser) if parser else ""
+        start = replace(start, state=self._carried(giver, start.format))
         # In one batch: what waits must neither be lost by a death between the two nor be told by both.
-        self._keep(giver, replace(given, state="" if carried else given.state, stand=""))
-        start = replace(start, state=carried)
+        self._keep(giver, replace(given, state="" if start.state else given.state, stand=""))
         self._keep(scope, start)
         return start
+
+    def _carried(self, giver: str, form: str) -> str:
+        given = self._known[giver]
+        parser = self._parser(given) if given.format == form and giver not in self._behind else None
+        return carry(parser) if parser else ""
 
     def _is_at_its_stand(self, position: Position) -> bool:
         file = self._matched.get(position.inode)
@@ -322,14 +335,16 @@ class _Reading:
     # -- reading it ----------------------------------------------------------------------------------------------------
 
     def _named(self, file: Found, former: Position | None) -> NamedFormat | None:
-        """The format of a new log; None while not even its first line is there."""
+        """The format of a new log; None while not even its first line is there, or what shows its frames."""
         log = identity.open_found(file)
         if log is None:
             return None
         with log:
             head, _ = peek(log.blocks())
-            if not head or (b"\n" not in head and len(head) < HEAD and not self._is_whole(log, file)):
+            if not head:
                 return None
+            if b"\n" not in head and len(head) < HEAD and not self._is_whole(log, file):
+                return self._formats.framed(head) if head.startswith(b"\0") else None  # frames need have no line end
         try:
             return self._formats.by_head(head)
         except SourceError as err:
@@ -368,7 +383,7 @@ class _Reading:
         self._keep(scope, replace(reached, rest=rest, damage=str(broken or "")))
 
     def _finish(self, scope: str) -> None:
-        """Take what a log still waits for: it is at rest, and none goes on after it."""
+        """Take what a log still waits for: it is at rest or gone, and none goes on after it."""
         position = self._known[scope]
         parser = self._parser(position) if position.state else None
         if parser is not None:
@@ -381,6 +396,11 @@ class _Reading:
     def _place(self, file: Found, position: Position) -> str:
         return file.path if file.inode in self._matched else position.path
 
+    def _is_quiet(self) -> bool:
+        """Whether all files are still where they were seen: while logs are renamed in a row, a look may miss one of them."""
+        now = {file.inode: file.path for file in identity.look(self._path).files}
+        return now == {inode: file.path for inode, file in self._matched.items()}
+
     def _keep(self, scope: str, position: Position) -> None:
         """Move a cursor, if it moves at all and has anything to remember."""
         self._known[scope] = position
@@ -389,8 +409,9 @@ class _Reading:
 
     def _forget_gone(self) -> None:
         """Remove the cursors of logs that are no more; not while something may hide what is there."""
-        if self._account.faults:
+        if self._account.faults or not self._gone or not self._is_quiet():
             return
         for scope in self._gone:
             if not identity.is_mount_without_its_disk(str(Path(self._known[scope].path).parent)):
+                self._finish(scope)
                 self._tally.move(scope, "")

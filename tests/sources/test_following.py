@@ -11,6 +11,7 @@ import pytest
 from feedsvc.model import Batch, End, Outcome, Sighting
 from feedsvc.sources.following import LogSource
 from feedsvc.sources.logs import Formats
+from tests.sources.logs import dnstap_making
 from tests.sources.logs.making import (
     Exchange,
     Writer,
@@ -55,8 +56,8 @@ class TestFacts:
         (observation,) = batch.observations
         assert (observation.time_first, observation.time_last, observation.count) == (1793491203, 1793491209, 4)
         assert set(batch.sightings) == {
-            Sighting("a.example.net", "10.0.0.1", 1793491203, 1793491209, 3),
-            Sighting("a.example.net", "10.0.0.2", 1793491204, 1793491204, 1),
+            Sighting("a.example.net", "10.0.0.1", 1793491203, 1793491209, 3, log=str(log)),
+            Sighting("a.example.net", "10.0.0.2", 1793491204, 1793491204, 1, log=str(log)),
         }
 
     def test_without_a_client_there_is_a_name_and_no_sighting(self, log: Path, reader: Reader) -> None:
@@ -160,6 +161,19 @@ class TestGrowth:
         log.write_bytes(header() + line("a"))
         reader.poll_all()
         assert reader.names() == once("a")
+
+    @pytest.mark.parametrize("form", ["dnstap", "auto"])
+    def test_frames_are_read_as_soon_as_they_are_there_though_none_has_a_line_end(self, tmp_path: Path, form: str) -> None:
+        log, reader = tmp_path / "dns.bin", Reader(f"{tmp_path}/dns*", form=form)
+        first, second = (dnstap_making.frame(dnstap_making.without_line_end(name)) for name in "ab")
+        for piece in (dnstap_making.BEGIN[:-9], dnstap_making.BEGIN[-9:], first, second[:7]):
+            append(log, piece)
+            reader.poll_all()
+        assert reader.names() == once("a")
+        append(log, second[7:])
+        reader.poll_all()
+        assert reader.names() == once("a", "b")
+        assert reader.refused == []
 
     def test_a_last_line_without_an_end_is_taken_when_the_file_is_at_rest(self, log: Path, reader: Reader) -> None:
         append(log, line("c").rstrip())

@@ -108,6 +108,21 @@ def test_a_log_that_is_gone_hands_over_what_it_waited_for(live: Path, follower: 
     assert follower.refused == []
 
 
+def test_a_log_on_the_inode_of_one_that_was_thrown_away_goes_on_after_the_one_in_its_place(
+    live: Path, follower: Reader
+) -> None:
+    oldest = live.with_name("dnsmasq.log.1")
+    oldest.write_bytes(looked_up(9, "old") * 2)
+    follower.poll_all()
+    live.rename(live.with_name("dnsmasq.log.2"))
+    oldest.rename(live)
+    live.write_bytes(answered(2, "b"))
+    follower.poll_all()
+    end(follower)
+    assert follower.names() == once("a", "b") | {"old.example.net": 2}
+    assert follower.refused == []
+
+
 def test_logs_rotated_while_nobody_looked_hand_over_one_to_the_next(live: Path, follower: Reader) -> None:
     follower.poll_all()
     for number, (serial, name) in enumerate(zip(range(3, 7), "cdef", strict=True)):

@@ -69,6 +69,17 @@ def message(kind: str, one: Exchange, **changes: object) -> bytes:
     return bytes(made.SerializeToString())
 
 
+def without_line_end(name: str) -> bytes:
+    """What a client was answered, by a server that does not say who it is; no octet of it is a line end."""
+    one = Exchange(f"{name}.example.net", "A", ("198.51.100.7",), ("198.51.100.7",), (), "192.0.2.1", 1793491200)
+    changes = {"response_address": b"\xc0\0\2\x35", "response_message": b"\0\0" + response(one)[2:]}
+    made = Dnstap.FromString(message("CLIENT_RESPONSE", one, **changes))
+    made.ClearField("identity")
+    text = bytes(made.SerializeToString())
+    assert b"\n" not in text
+    return text
+
+
 def frame(payload: bytes) -> bytes:
     """A data frame."""
     return struct.pack("!I", len(payload)) + payload
