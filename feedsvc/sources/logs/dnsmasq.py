@@ -50,6 +50,7 @@ from feedsvc.sources.readings import SAMPLE, Unreadable
 
 _BEGIN = re.compile(syslog.tag(rb"dnsmasq"))
 _LOOKUP = re.compile(b"([0-9]{1,10}) (?:(" + spellings.ADDRESS + b")/([0-9]{1,5}) )?")
+_DIGIT = re.compile(rb"[0-9]")
 _QUERY = re.compile(rb"(?:query|auth)\[(type=)?([^ \]]{1,16})\] (.*)", re.DOTALL)
 _NUMBERED = {
     b"64": "SVCB",
@@ -204,7 +205,9 @@ def _without_remark(message: bytes) -> bytes:
 
 def _is_dnsmasq(line: bytes) -> bool:
     found = _BEGIN.search(line, 0, stamps.LENGTH)
-    return found is not None and b'"' not in line[: found.start()]
+    if found is None or b'"' in line[: found.start()]:
+        return False
+    return found[1] is not None or _DIGIT.search(line, 0, found.start()) is not None  # a package's name has neither
 
 
 def _state_from(text: str) -> _State:

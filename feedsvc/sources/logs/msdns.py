@@ -59,6 +59,7 @@ _SIDES: dict[int, tuple[Side, str]] = {
     261: ("upstream", ""),
 }
 _MARK = b"QNAME"
+_HEAD_LINES = 3  # of which one shows a header: when the file was begun, when it was begun anew, and what its columns are
 _INDENTS = frozenset({b" ", b"\t"})
 
 
@@ -94,9 +95,9 @@ class MsDns:
     def recognises(self, head: bytes) -> bool:
         """Whether it begins as a debug log does, or most of it is packets with their details, or events of this server."""
         text = textframes.octets(head)
-        if any(is_head(line) for line in text[:4096].splitlines()):
-            return True
         lines = heads.first_lines(text)
+        if any(map(is_head, lines[:_HEAD_LINES])):
+            return True
         packets = any(_kind_of(line) == "packet" for line in lines)
         return (packets and heads.mostly(text, lambda line: _kind_of(line) != "")) or winevents.leading(text) == "dnsserver"
 

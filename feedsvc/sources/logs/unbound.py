@@ -49,7 +49,7 @@ _ASKED = re.compile(b"(" + spellings.ADDRESS + b")" + _QUESTION + b"(?: |$)")
 _ANSWERED = re.compile(rb"[A-Z0-9]{1,16} [0-9]+\.[0-9]{6} [01] [0-9]+(?: |$)")
 _ACTED = re.compile(b"(" + spellings.ADDRESS + b")@[0-9]{1,5}" + _QUESTION)
 _NOTHING = re.compile(rb"[^ ]+ (?:- - - |null )")  # replies to messages that were no question, or had none
-_IDENT = re.compile(syslog.tag(rb"unbound") + rb"|unbound\[[0-9]+:[0-9a-f]+\](?:: | [a-z]+: )")
+_IDENT = re.compile(rb"(?:" + syslog.tag(rb"unbound") + rb"\[|unbound\[)[0-9]+:[0-9a-f]+\] [a-z]+: ")
 _QUERY, _REPLY, _ACTION = 0, 1, 2  # ranks: see `Ranking`
 _RANKS = {b"query": _QUERY, b"reply": _REPLY}
 
