@@ -65,6 +65,7 @@ _NUMBERS: Mapping[MessageType, int] = {
 }  # fmt: skip
 
 _FOREIGN = "foreign "  # before a state: the stream holds something else
+_LONGEST_ADDRESS = 16  # octets; what is longer is not remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +232,8 @@ def _time(message: Mapping[int, protobuf.Value], side: Side) -> float:
 def _client(octets: bytes) -> str | None:
     address = dnswire.packed_address(octets)
     return str(address) if address else None
+    return _address(octets) if len(octets) <= _LONGEST_ADDRESS else None
+
+
+@functools.lru_cache(maxsize=65536)
+def _address(octets: bytes) -> str | None:

@@ -51,7 +51,8 @@ _ADDRESSED = frozenset({"A", "AAAA"})
 _MOMENT = 0.01  # seconds between the lines of one message, at most; one that is captured has the same time in all
 _SECONDS = re.compile(rb"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _HEADER = re.compile(rb"[^{]{0,200}?passivedns(?:\[[0-9]+\])?: ")
-_RRTYPE = re.compile(r"[A-Za-z0-9-]{1,16}")
+_LONGEST_TYPE = 16  # octets; what is longer is not remembered
+_RRTYPE = re.compile(r"[A-Za-z0-9-]+")
 _ERROR = re.compile(rb"[A-Z]{3,10}(?:-ERROR-[0-9]+)?")  # NXDOMAIN, UNKNOWN-ERROR-11
 _LINE = re.compile(
     rb"(?:[^|{]{0,200}?passivedns(?:\[[0-9]+\])?: )?[0-9]{9,11}(?:\.[0-9]{1,6})?\|\|[0-9a-fA-F.:]+\|\|[0-9a-fA-F.:]+\|\|"
@@ -323,9 +324,13 @@ def _is_line(line: bytes) -> bool:
     return json_lines.decode(_JSON, line[header.end() :] if header else line) is not None
 
 
-@functools.lru_cache(maxsize=1024)
 def _rrtype(text: bytes) -> str:
     """A type by its mnemonic; passivedns writes numbers for those that it does not know."""
+    return _known_rrtype(text) if len(text) <= _LONGEST_TYPE else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _known_rrtype(text: bytes) -> str:
     if text.isdigit() and len(text) <= 5:
         return type_name(int(text))
     found = text.decode("ascii", "replace")

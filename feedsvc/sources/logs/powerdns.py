@@ -56,6 +56,7 @@ _SIDES: Mapping[int, Side] = {1: "asked", 2: "answered", 4: "upstream"}
 _NUMBERS: Mapping[MessageType, int] = {"query": 1, "response": 2, "incoming-response": 4}
 _IN, _CNAME = 1, 5
 _OCTETS = {1: 4, 28: 16}  # of an address, by the type of its record
+_LONGEST_ADDRESS = 16  # octets; what is longer is not remembered
 
 Fields = Mapping[int, protobuf.Value]
 
@@ -296,3 +297,8 @@ def _name(octets: bytes) -> str:
 def _client(octets: bytes) -> str | None:
     address = packed_address(octets)
     return str(address) if address else None
+    return _address(octets) if len(octets) <= _LONGEST_ADDRESS else None
+
+
+@functools.lru_cache(maxsize=65536)
+def _address(octets: bytes) -> str | None:
