@@ -64,8 +64,8 @@ _NUMBERS: Mapping[MessageType, int] = {
     "resolver-response": 4, "stub-query": 9, "stub-response": 10, "tool-query": 11, "tool-response": 12,
 }  # fmt: skip
 
-_FOREIGN = "foreign "  # before a state: the stream holds something else
 _LONGEST_ADDRESS = 16  # octets; what is longer is not remembered
+_FOREIGN = "foreign "  # before a state: the stream holds something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +228,11 @@ def _time(message: Mapping[int, protobuf.Value], side: Side) -> float:
     raise Unreadable("dnstap message without a time")
 
 
-@functools.lru_cache(maxsize=65536)
 def _client(octets: bytes) -> str | None:
-    address = dnswire.packed_address(octets)
-    return str(address) if address else None
     return _address(octets) if len(octets) <= _LONGEST_ADDRESS else None
 
 
 @functools.lru_cache(maxsize=65536)
 def _address(octets: bytes) -> str | None:
+    address = dnswire.packed_address(octets)
+    return str(address) if address else None

@@ -55,8 +55,8 @@ _OWNER, _RRTYPE, _CLASS, _RDATA = 1, 2, 3, 5
 _SIDES: Mapping[int, Side] = {1: "asked", 2: "answered", 4: "upstream"}
 _NUMBERS: Mapping[MessageType, int] = {"query": 1, "response": 2, "incoming-response": 4}
 _IN, _CNAME = 1, 5
-_OCTETS = {1: 4, 28: 16}  # of an address, by the type of its record
 _LONGEST_ADDRESS = 16  # octets; what is longer is not remembered
+_OCTETS = {1: 4, 28: 16}  # of an address, by the type of its record
 
 Fields = Mapping[int, protobuf.Value]
 
@@ -293,12 +293,11 @@ def _name(octets: bytes) -> str:
         raise NameRefused("not written in ASCII") from err
 
 
-@functools.lru_cache(maxsize=65536)
 def _client(octets: bytes) -> str | None:
-    address = packed_address(octets)
-    return str(address) if address else None
     return _address(octets) if len(octets) <= _LONGEST_ADDRESS else None
 
 
 @functools.lru_cache(maxsize=65536)
 def _address(octets: bytes) -> str | None:
+    address = packed_address(octets)
+    return str(address) if address else None
