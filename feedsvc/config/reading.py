@@ -40,6 +40,7 @@ _LIMITS = table(
         "findings_per_poll": Key(whole(1, 1_000_000), "a poll with more new names for one watch is held as a whole"),
         "keep_observations": Key(duration(), "how long observations are kept"),
         "keep_clients": Key(duration(), "how long it is kept who asked"),
+        "hunt_back": Key(duration(), "how far back logs are searched for who asked for a new finding"),
     },
 )
 

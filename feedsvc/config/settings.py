@@ -140,12 +140,15 @@ class Limits:
     Attributes:
         shrink: the share of a list that may leave it at once without a person's word.
         findings_per_poll: a poll that finds more new names for one watch is held as a whole.
+        keep_clients: clients are forgotten so long after a log last told of them.
+        hunt_back: how far back it is looked for who asked for a new finding.
     """
 
     shrink: float = 0.2
     findings_per_poll: int = 500
     keep_observations: timedelta = timedelta(days=3 * 365)
     keep_clients: timedelta = timedelta(days=90)
+    hunt_back: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The state: what was seen, decided and published, and the only room with SQL.
 
     port        what history promises, whatever engine keeps it
+    hunts       what it promises of hunts, as a part of that
     sqlite      the engine that keeps it in one file
     layout      what a whole state consists of: every table and its columns, as values of no engine
     former      what a whole state consisted of before

@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-SCHEMA = 2
+SCHEMA = 3
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A number that every engine can keep."""
@@ -107,6 +107,7 @@ class EvidenceRow(Row, frozen=True):
 
     Attributes:
         chain: names, with spaces between them.
+        claimed: nothing but claims of clients say so.
     """
 
     table = "evidence"
@@ -125,6 +126,7 @@ class EvidenceRow(Row, frozen=True):
     tlp: Whole
     chain: str
     sensor_id: str | None
+    claimed: bool
 
 
 class DomainRow(Row, frozen=True):
@@ -137,16 +139,26 @@ class DomainRow(Row, frozen=True):
 
 
 class SightingRow(Row, frozen=True):
-    """Who asked for a name."""
+    """Who asked for a name, or connected.
+
+    Attributes:
+        rrname: of a connection without a name the address.
+        log: the file that the latest record stands in.
+        seen_last: when it came last, by our clock.
+    """
 
     table = "sighting"
-    order = ("rrname", "client", "source")
+    order = ("rrname", "client", "source", "kind", "process")
     rrname: str
     client: str
     source: str
+    kind: str
+    process: str
+    log: str
     time_first: Whole
     time_last: Whole
     count: Whole
+    seen_last: Whole
 
 
 class FindingRow(Row, frozen=True):
@@ -171,6 +183,7 @@ class FindingRow(Row, frozen=True):
     episode: Whole
     valid_until: Whole | None
     published_at: Whole | None
+    claimed: bool
 
 
 class DecisionRow(Row, frozen=True):
@@ -316,6 +329,61 @@ class QuotaCallRow(Row, frozen=True):
     calls: Whole
 
 
+class HuntRow(Row, frozen=True):
+    """A search for clients of names in what was read of logs.
+
+    Attributes:
+        logs: how many it had to go through.
+        lost: those that could not be searched, with why.
+    """
+
+    table = "hunt"
+    order = ("id",)
+    id: Whole
+    begun_at: Whole
+    since: Whole
+    again: bool
+    logs: Whole
+    lost: tuple[str, ...]
+    ended_at: Whole | None
+
+
+class HuntNameRow(Row, frozen=True):
+    """A name that a hunt looks for."""
+
+    table = "hunt_name"
+    order = ("name", "hunt")
+    name: str
+    hunt: Whole
+
+
+class HuntLogRow(Row, frozen=True):
+    """What a hunt has still to go through of a log: positions as cursors have them, and as numbers."""
+
+    table = "hunt_log"
+    order = ("source", "scope", "hunt")
+    source: str
+    scope: str
+    hunt: Whole
+    start: str
+    until: str
+    start_offset: Whole
+    until_offset: Whole
+
+
+class HuntCreditRow(Row, frozen=True):
+    """How often a client was counted before its name was hunted for once more, less what was found since."""
+
+    table = "hunt_credit"
+    order = ("rrname", "client", "source", "kind", "process")
+    rrname: str
+    client: str
+    source: str
+    kind: str
+    process: str
+    count: Whole
+
+
 class NoteRow(Row, frozen=True):
     """A small text kept for ever."""
 
@@ -346,6 +414,10 @@ TABLES: tuple[type[Row], ...] = (
     QuotaAccountRow,
     QuotaSpanRow,
     QuotaCallRow,
+    HuntRow,
+    HuntNameRow,
+    HuntLogRow,
+    HuntCreditRow,
     NoteRow,
 )
 """Every table, each after those that its rows refer to."""

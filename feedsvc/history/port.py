@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from feedsvc.history.hunts import Hunts
 from feedsvc.model import (
     Account,
     Change,
@@ -93,7 +94,7 @@ class NameFacts:
     """What history knew of a name before a batch.
 
     Attributes:
-        addresses: every address the name was seen at.
+        addresses: every address the name was seen at; those that only clients claim are left out.
         last_seen: the latest evidence of any source (provider time, else ours); None when the name is unknown.
         domain_seen: when a name under the same registered domain was first stored; None when none ever was.
     """
@@ -137,14 +138,22 @@ class Facts(Protocol):
     def store(self, source: str, observations: Sequence[Observation], now: datetime) -> None:
         """Upsert observations and this source's evidence for them.
 
-        Times widen, counts take the larger; of markings, chains and sensors the one that came last stays. For what is known
-        just as it is nothing need be written: then `seen_last` may stay behind, by less than a day, and by nothing where
-        no provider gives a time.
+        Times widen, counts take the larger; of markings, chains and sensors the one that came last stays. What a client
+        claims adds nothing to evidence that is more than claims; the other way round it is claimed no more. For what is
+        known just as it is nothing need be written: then `seen_last` may stay behind, by less than a day, and by nothing
+        where no provider gives a time.
         """
         ...
 
-    def sight(self, source: str, sightings: Sequence[Sighting]) -> None:
-        """Add sightings to those of the same name, client and source: times widen, counts add up."""
+    def sight(self, source: str, sightings: Sequence[Sighting], now: datetime) -> None:
+        """Add sightings to those of the same name, client, source, kind and process: times widen, counts add up.
+
+        Of logs the one with the latest record stays.
+        """
+        ...
+
+    def forget_clients(self, before: datetime) -> int:
+        """Remove sightings that nothing was added to since a moment; returns how many."""
         ...
 
     def refuse(self, run: int, source: str, refused: Sequence[Refused]) -> None:
@@ -156,7 +165,14 @@ class Facts(Protocol):
         ...
 
     def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
-        """Who asked for a name, each with the source that saw it, oldest first."""
+        """Who asked for a name, each with the source that saw it, oldest first.
+
+        Those who connected to one of its addresses by no name are among them, under the name all the same.
+        """
+        ...
+
+    def clients(self, names: AnyOf[str]) -> Mapping[str, int]:
+        """How many clients asked for each of these names; who connected to an address by no name is not among them."""
         ...
 
 
@@ -169,6 +185,13 @@ class Findings(Protocol):
 
     def named(self, name: str) -> tuple[Finding, ...]:
         """The findings of a name, one a watch, sorted by watch."""
+        ...
+
+    def among(self, names: AnyOf[str]) -> frozenset[str]:
+        """Those of these names that are findings of any watch, and not rejected by all of them.
+
+        Costs what the names cost, however many findings there are.
+        """
         ...
 
     def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:
@@ -409,6 +432,8 @@ class History(Protocol):
     def exports(self) -> Exports: ...  # noqa: D102
     @property
     def quotas(self) -> Quotas: ...  # noqa: D102
+    @property
+    def hunts(self) -> Hunts: ...  # noqa: D102
 
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction: all of the block is stored, or nothing.

@@ -10,12 +10,19 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from feedsvc.judge import confidence
 from feedsvc.judge.novelty import PHRASES
 from feedsvc.model import Change, Decision, Finding, Novelty, Status, Tlp, Watch
 from feedsvc.names import Verdict
 
 RULE = "feedsvc"
 """The actor of every decision that a rule takes."""
+
+CLAIMED = (
+    "clients alone say so: a name in TLS, in HTTP or in CONNECT may be any; passive DNS or a DNS answer with it in these "
+    "netblocks ends the hold, or approve it"
+)
+"""Why a finding waits that nobody but clients tells of."""
 
 _RANK = {level: level.rank for level in Tlp}.__getitem__
 
@@ -48,7 +55,7 @@ def change(
 
 
 def find(finding: Finding, watch: Watch, verdict: Verdict, *, in_baseline: bool, now: datetime) -> Change:
-    """Where a new finding begins: rejected by the gate, in the baseline, held as stale, or a candidate."""
+    """Where a new finding begins: rejected by the gate, in the baseline, held as stale or as a claim, or a candidate."""
     status, verb, reason = _begin(finding, watch, verdict, in_baseline=in_baseline, now=now)
     return change(None, dataclasses.replace(finding, status=status), verb=verb, actor=RULE, reason=reason, now=now)
 
@@ -62,7 +69,18 @@ def _begin(finding: Finding, watch: Watch, verdict: Verdict, *, in_baseline: boo
         return Status.BASELINE, "ignore", "found before the baseline was complete; the rule ignores those"
     if finding.valid_until is not None and finding.valid_until <= now:
         return Status.HELD, "hold", stale(finding, watch)
-    return Status.CANDIDATE, "find", f"{finding.novelty}: {PHRASES[finding.novelty]}"
+    if finding.claimed:
+        return Status.HELD, "hold", CLAIMED
+    return Status.CANDIDATE, "find", _news(finding)
+
+
+def _news(finding: Finding) -> str:
+    return f"{finding.novelty}: {PHRASES[finding.novelty]}"
+
+
+def confidence_of(finding: Finding, watch: Watch) -> int:
+    """How sure a finding is, by its rule and its evidence."""
+    return confidence.weigh(watch.confidence, *([confidence.CLAIMED] if finding.claimed else []))
 
 
 def stale(finding: Finding, watch: Watch) -> str:
@@ -97,6 +115,9 @@ def _approve_or_hold(finding: Finding, watch: Watch, now: datetime) -> Change:
         # It waited too long, for a rule that published nothing by itself until now.
         held = dataclasses.replace(finding, status=Status.HELD)
         return change(finding, held, verb="hold", actor=RULE, reason=stale(finding, watch), now=now)
+    if finding.claimed:
+        held = dataclasses.replace(finding, status=Status.HELD)
+        return change(finding, held, verb="hold", actor=RULE, reason=CLAIMED, now=now)
     return approve(finding, watch, actor=RULE, reason=f"{finding.reason} (publish: auto)", now=now)
 
 
@@ -116,6 +137,9 @@ def why_closed(finding: Finding, watch: Watch) -> str:
 def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
     """A known finding with what new evidence adds; equal to the old one when it adds nothing.
 
+    Where the name is known by more than claims, claims add nothing: who says a name must not keep it alive. Where it was
+    known by claims alone, evidence ends that, and the finding is where the evidence has it.
+
     More open evidence opens its marking. That needs no memory of what earlier evidence allowed: with a rule at w and
     evidence at a, then b, the marking max(w, min(max(w, a), max(w, b))) is max(w, min(a, b)), in whatever order they come.
     It is so when the rule was closed in between, too. When it was opened, the old marking may hide evidence that was more
@@ -124,10 +148,16 @@ def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
     Args:
         seen: the same name as this evidence alone would make it.
     """
+    if seen.claimed and not finding.claimed:
+        return finding
     last_seen = max(finding.last_seen, seen.last_seen)
     firsts = [when for when in (finding.provider_first_seen, seen.provider_first_seen) if when is not None]
+    proven = finding.claimed and not seen.claimed
     return dataclasses.replace(
         finding,
+        claimed=finding.claimed and seen.claimed,
+        netblock=seen.netblock if proven else finding.netblock,
+        confidence=watch.confidence if proven else finding.confidence,
         last_seen=last_seen,
         provider_first_seen=min(firsts, default=None),
         rdata=tuple(sorted({*finding.rdata, *seen.rdata})),
@@ -138,12 +168,31 @@ def extend(finding: Finding, seen: Finding, watch: Watch) -> Finding:
 
 
 def reactivate(finding: Finding, now: datetime) -> Change | None:
-    """An expired finding with fresh evidence is a candidate again; None when it stays as it is."""
+    """An expired finding with fresh evidence is a candidate again; None when it stays as it is.
+
+    Claims are not fresh evidence: who says a name cannot bring it back.
+    """
     if finding.status is not Status.EXPIRED or finding.valid_until is None or finding.valid_until <= now:
+        return None
+    if finding.claimed:
         return None
     back = dataclasses.replace(finding, status=Status.CANDIDATE, novelty=Novelty.REACTIVATED)
     reason = f"{Novelty.REACTIVATED}: seen again after it had expired"
     return change(finding, back, verb="reactivate", actor=RULE, reason=reason, now=now)
+
+
+def confirm(before: Finding, after: Finding, now: datetime) -> Change | None:
+    """What becomes of a finding of claims that is one of evidence by now; None when it was none, or still is.
+
+    Its hold is over if that was why it was held; a person's word, and what else held it, stands.
+    """
+    if not before.claimed or after.claimed:
+        return None
+    if after.status is Status.HELD and after.reason == CLAIMED:
+        found = dataclasses.replace(after, status=Status.CANDIDATE)
+        return change(before, found, verb="confirm", actor=RULE, reason=_news(after), now=now)
+    reason = f"{after.reason}; by now more than clients say so"
+    return change(before, after, verb="confirm", actor=RULE, reason=reason, now=now)
 
 
 def expire(finding: Finding, now: datetime) -> Change:
@@ -174,7 +223,7 @@ def approved(finding: Finding, watch: Watch, now: datetime) -> Finding:
         finding,
         status=Status.APPROVED,
         tlp=marking(watch, (finding.tlp,)),
-        confidence=watch.confidence,
+        confidence=confidence_of(finding, watch),
         valid_until=valid_until,
     )
 

@@ -6,9 +6,10 @@ Nothing here reads a clock, a file or a network.
 """
 
 from feedsvc.model.found import Change, Decision, Delta, Evidence, Finding, Match, SourceOutcome
+from feedsvc.model.hunted import Hunt, Stretch
 from feedsvc.model.published import Collection, ExportState, ListedName, Partner, Run, StixObject
 from feedsvc.model.quotas import Account, Allowance, Learnt, Span, Spent
-from feedsvc.model.seen import Batch, Cursor, End, Observation, Refused, Sighting
+from feedsvc.model.seen import Batch, Cursor, End, Kind, Observation, Refused, Sighting
 from feedsvc.model.watched import LabelPattern, NamePattern, StixHints, Watch
 from feedsvc.model.words import Novelty, Outcome, Status, Tlp
 
@@ -25,6 +26,8 @@ __all__ = [
     "Evidence",
     "ExportState",
     "Finding",
+    "Hunt",
+    "Kind",
     "LabelPattern",
     "Learnt",
     "ListedName",
@@ -43,6 +46,7 @@ __all__ = [
     "Status",
     "StixHints",
     "StixObject",
+    "Stretch",
     "Tlp",
     "Watch",
 ]

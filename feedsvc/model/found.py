@@ -29,6 +29,7 @@ class Finding:
         case: watch and registered domain, the unit of one decision.
         episode: 1, and one more each time it comes back after a revocation; part of the STIX id.
         valid_until: last evidence plus the watch's `valid_for`.
+        claimed: all evidence in the watch's netblocks is of clients that gave the name themselves, see `Observation`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Finding:
     episode: int = 1
     valid_until: datetime | None = None
     published_at: datetime | None = None
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Decision:
     Attributes:
         id: given by the history; 0 before.
         actor: a person's login, or `feedsvc` for what a rule decided.
-        verb: `find`, `ignore`, `approve`, `hold`, `reject`, `revoke`, `publish`, `expire`, `reactivate` or `undo`.
+        verb: `find`, `ignore`, `approve`, `hold`, `reject`, `revoke`, `publish`, `expire`, `reactivate`, `confirm` or
+            `undo`.
         undoes: the decision that an `undo` takes back.
     """
 
@@ -87,6 +90,7 @@ class Evidence:
 
     Attributes:
         tlp, chain, sensor_id: as the source gave them last, see `Observation`.
+        claimed: nothing but claims of clients say so, see `Observation`.
     """
 
     rrname: str
@@ -101,6 +105,7 @@ class Evidence:
     tlp: Tlp = Tlp.CLEAR
     chain: tuple[str, ...] = ()
     sensor_id: str | None = None
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from feedsvc.model.words import Outcome, Tlp
 from feedsvc.names import Netblock
+
+Kind = Literal["dns", "tls", "http", "connection"]
+"""How somebody came to be seen: by a DNS exchange, or by connecting to a name or address without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Observation:
         count: how often it was seen, None when the source does not say.
         chain: the CNAMEs between the asked name and the address, in order, where the source tells them.
         tlp: how far its source lets it be passed on; a finding is never more open than the most open of its observations.
+        claimed: nobody but a client says so, who connected to the address and gave the name (SNI, `Host`, CONNECT), and it
+            may have given any. Ours: COF has no field for it.
     """
 
     rrname: str
@@ -34,17 +40,27 @@ class Observation:
     sensor_id: str | None = None
     chain: tuple[str, ...] = ()
     tlp: Tlp = Tlp.CLEAR
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A host inside asked for a name: who, when first, when last, how often. Never leaves (design §6.8)."""
+    """A host inside asked for a name, or connected: who, when first, when last, how often. Never leaves (design §6.8).
+
+    Attributes:
+        rrname: the name; of a connection without one, the address that it went to.
+        process: which program did, where the log says so; "" otherwise.
+        log: the file that the latest of these records stands in, under the name it had then; "" where it is no file.
+    """
 
     rrname: str
     client: str
     time_first: int
     time_last: int
     count: int = 1
+    kind: Kind = "dns"
+    process: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +115,16 @@ class Batch:
 
     A read is a run of batches. The last one of a scope, and only it, has an `end`; a read that stops without one has
     failed. `scope` names the netblocks that the `end` speaks of.
+
+    Attributes:
+        sightings: of the names of these observations, and of connections to addresses in the netblocks.
+        lookups: of all other names, and of these in records that did not lead into a netblock: whoever stores the batch
+            keeps those of findings, and the rest is forgotten.
     """
 
     observations: tuple[Observation, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    lookups: tuple[Sighting, ...] = ()
     refused: tuple[Refused, ...] = ()
     cursors: tuple[Cursor, ...] = ()
     scope: tuple[Netblock, ...] = ()

@@ -16,9 +16,9 @@ from datetime import datetime
 from feedsvc.clock import from_epoch
 from feedsvc.history.port import NameFacts
 from feedsvc.judge import novelty, policy
-from feedsvc.model import Batch, Change, Finding, Match, Novelty, Observation, Outcome, Status, Watch
-from feedsvc.names import parse_address, parse_netblock, publishable, registered_domain
-from feedsvc.pipeline import publishing
+from feedsvc.model import Batch, Change, Finding, Match, Novelty, Observation, Outcome, Sighting, Status, Watch
+from feedsvc.names import is_address, parse_address, parse_netblock, publishable, registered_domain
+from feedsvc.pipeline import hunting, publishing
 from feedsvc.pipeline.parts import Parts
 
 Key = tuple[str, str]
@@ -60,19 +60,31 @@ class Looks:
 
 
 def absorb(parts: Parts, source: str, batch: Batch, now: datetime) -> list[Change]:
-    """Store a batch; returns the decisions that it led to, stored already."""
+    """Store a batch; returns the decisions that it led to, stored already.
+
+    Clients are sighted when the batch has made its findings, so that those count who asked earlier in it; who asked in an
+    earlier one is hunted for. Hunts begin at the cursors that the batch found, before it moves them.
+    """
     groups = _group(parts.matcher.match(batch.observations))
     seen = {key: _seen(parts.watches[key[0]], key[1], source, matches, now) for key, matches in groups.items()}
     known = _known(parts, seen)
-    changes = _find_new(parts, [one for key, one in seen.items() if key not in known], now)
+    new = [one for key, one in seen.items() if key not in known]
+    before = parts.history.findings.among({one.name for one in new})
+    changes = _find_new(parts, new, now)
+    hunting.begin(parts, {one.finding.name for one in changes if one.finding.status is not Status.REJECTED} - before, now)
     parts.history.facts.store(source, batch.observations, now)
     changes += _extend_known(parts, [(known[key], one) for key, one in seen.items() if key in known], now)
-    matched = {name for _, name in seen}
-    parts.history.facts.sight(source, [one for one in batch.sightings if one.rrname in matched])
+    parts.history.facts.sight(source, _of_findings(parts, (*batch.sightings, *batch.lookups)), now)
     parts.history.facts.move(batch.cursors, now)
     if batch.end is not None and batch.end.outcome is Outcome.COMPLETE:
         _mark_complete(parts, source, batch, now)
     return changes
+
+
+def _of_findings(parts: Parts, sightings: Sequence[Sighting]) -> list[Sighting]:
+    """The sightings that are kept: of names that are findings by now, and of connections to watched addresses."""
+    found = parts.history.findings.among({one.rrname for one in sightings})
+    return [one for one in sightings if one.rrname in found or is_address(one.rrname)]
 
 
 def _group(matches: Iterable[Match]) -> Mapping[Key, list[Match]]:
@@ -112,17 +124,20 @@ def _extend_known(parts: Parts, pairs: Sequence[tuple[Finding, Finding]], now: d
         after = policy.extend(old, seen, parts.watches[old.watch])
         if after == old:
             continue
-        back = policy.reactivate(after, now)
-        changes += [back] if back else []
-        extended += [] if back else [after]
+        decided = policy.reactivate(after, now) or policy.confirm(old, after, now)
+        changes += [decided] if decided else []
+        extended += [] if decided else [after]
     parts.history.findings.apply(changes)
     parts.history.findings.extend(extended)
-    publishing.renew(parts, [one for one in extended if one.status is Status.PUBLISHED], now)
+    standing = [one for one in (*extended, *(change.finding for change in changes)) if one.status is Status.PUBLISHED]
+    publishing.renew(parts, standing, now)
     return changes
 
 
 def _seen(watch: Watch, name: str, source: str, matches: Sequence[Match], now: datetime) -> Finding:
     """The finding that this evidence alone would make, but for its case: that costs most, and a known finding has one."""
+    told = [match for match in matches if not match.observation.claimed]
+    claimed, matches = not told, told or matches
     observations = [match.observation for match in matches]
     last_seen = max(_last(one, now) for one in observations)
     return Finding(
@@ -141,6 +156,7 @@ def _seen(watch: Watch, name: str, source: str, matches: Sequence[Match], now: d
         case="",
         tlp=policy.marking(watch, (one.tlp for one in observations)),
         valid_until=last_seen + watch.valid_for,
+        claimed=claimed,
     )
 
 
@@ -165,8 +181,11 @@ def _find(watch: Watch, seen: Finding, facts: NameFacts, looks: Looks, now: date
     past = _past(facts, seen.netblock, domain_known=looks.knew_domain(facts, source, seen.netblock))
     since = looks.watching_since(watch, seen.netblock) or now
     kind = novelty.novelty(past, seen.provider_first_seen, seen.last_seen, since)
+    # What clients claim may be known for true already, to another rule.
+    found = dataclasses.replace(seen, novelty=kind, claimed=seen.claimed and not past.seen_here)
+    case = f"{watch.id}/{registered_domain(seen.name) or seen.name}"
     return policy.find(
-        dataclasses.replace(seen, novelty=kind, case=f"{watch.id}/{registered_domain(seen.name) or seen.name}"),
+        dataclasses.replace(found, case=case, confidence=policy.confidence_of(found, watch)),
         watch,
         publishable(seen.name),
         in_baseline=complete_at is None and not began_later,

@@ -32,12 +32,13 @@ from pathlib import Path
 from typing import Literal
 
 from feedsvc.errors import PluginError, SourceError
-from feedsvc.model import Batch, End, Outcome
+from feedsvc.model import Batch, End, Outcome, Stretch
 from feedsvc.names import NetblockMap
 from feedsvc.sources import identity
 from feedsvc.sources.identity import Found, Kinship, Position
 from feedsvc.sources.logfile import HEAD, LogDamaged, LogFile, carry, peek
 from feedsvc.sources.logs import Formats, NamedFormat
+from feedsvc.sources.lookback import look_back
 from feedsvc.sources.port import LogParser, Poll, Waiting
 from feedsvc.sources.records import Tally
 from feedsvc.sources.tailing import BATCH_BYTES, BATCH_FACTS, Tail
@@ -94,6 +95,14 @@ class LogSource:
         tail = Tail(tally, self._batch_facts, self._batch_bytes)
         end = yield from _Reading(self._path, self._formats, tally=tally, tail=tail, known=known, now=poll.now).batches()
         yield tally.batch(poll.netblocks, end)
+
+    def offset_of(self, position: str) -> int:
+        """See `LookingBack`."""
+        return identity.parse_position(position).offset
+
+    def look_back(self, stretch: Stretch) -> Iterator[Batch]:
+        """See `LookingBack`."""
+        return look_back(self._path, self._formats, stretch)
 
 
 class _Account:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from feedsvc.model import Allowance, Batch, End, Learnt, Span, Tlp
+from feedsvc.model import Allowance, Batch, End, Learnt, Span, Stretch, Tlp, seen
 from feedsvc.names import Address, Netblock
 
 if TYPE_CHECKING:
@@ -258,8 +258,8 @@ class BadLine:
     line: bytes
 
 
-Kind = Literal["dns", "tls", "http", "connection"]
-"""What a record tells of: a DNS exchange, or somebody who connected to a name and an address without one."""
+Kind = seen.Kind
+"""What a record tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +270,8 @@ class LogRecord:
         time: epoch seconds UTC, with the log's own precision.
         client: who asked or connected, a canonical address where it is one, else as the log spells it (a host's name); None
             when the log does not say.
-        rrname: the asked name, or the one that was connected to (SNI, `Host`), canonical. "" only with the kind `connection`:
-            the log has no name, and tells no more than that this client went to the one address in `answers`.
+        rrname: the asked name, or the one that was connected to (SNI, `Host`), canonical. "" only with the kind
+            `connection`: the log has no name, and tells no more than that this client went to the one address in `answers`.
         rrtype: the asked type; "" when the log does not say, or it was no DNS.
         answers: addresses of A and AAAA answers, in order; of a connection the one it went to. Empty when the log has no
             answers: the record still tells who asked.
@@ -364,6 +364,83 @@ class LogFormat(Protocol):
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes (uncompressed, up to 64 KiB) is of this format."""
+        ...
+
+
+@runtime_checkable
+class LookingBack(Protocol):
+    """A source that can search again what it has read before."""
+
+    @property
+    def name(self) -> str:
+        """See `Source`."""
+        ...
+
+    def offset_of(self, position: str) -> int:
+        """How far from a log's beginning a cursor stands.
+
+        Raises:
+            SourceError: it is no cursor of this source.
+        """
+        ...
+
+    def look_back(self, stretch: Stretch) -> Iterator[Batch]:
+        """Yield who asked for the names of a stretch, as lookups, each batch with the cursor up to which it counts.
+
+        Cursors are those of the stretch (`Stretch.start`), none of the source's own; the last one stands at its end. What is
+        yielded is stored before the next batch is asked for.
+
+        Raises:
+            SourceError: the log is not there any more, or cannot be searched (on).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What of a connection was understood.
+
+    Attributes:
+        frames: those that are whole, as they stand in a file of the format; `count` of them.
+        reply: what to answer.
+        over: nothing more will come.
+        fault: why it is over, where the other side does not speak the protocol; nothing of what it said. "" otherwise.
+    """
+
+    frames: bytes
+    count: int
+    reply: bytes = b""
+    over: bool = False
+    fault: str = ""
+
+
+class Session(Protocol):
+    """One connection of a program that sends a log."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the other side has shown that it speaks the protocol."""
+        ...
+
+    def hear(self, octets: bytes) -> Heard:
+        """Take what came; raises for nothing."""
+        ...
+
+    def rest(self) -> int:
+        """Octets of a frame that is not whole."""
+        ...
+
+
+@runtime_checkable
+class Sent(Protocol):
+    """A format that programs also send over a socket."""
+
+    def session(self) -> Session:
+        """A new connection."""
+        ...
+
+    def preamble(self) -> bytes:
+        """What a file begins with into which its frames are written."""
         ...
 
 

@@ -3,23 +3,28 @@
 Reads no file and knows no format. Every name on the way from the asked name over its CNAMEs leads to the address: each of
 them makes an observation, and the client that asked is sighted for each of them, so that "who called it?" has an answer
 also for a name that hosts reach only through another one.
+
+Who asked is gathered of every record, also of one that led nowhere: which names are findings is known only to those who
+store a batch, and may be known only by that batch. What a batch gathers of it is bounded by the text that it was read from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from feedsvc import names
 from feedsvc.model import Batch, Cursor, End, Observation, Refused, Sighting
 from feedsvc.names import Address, Netblock, NetblockMap
-from feedsvc.sources.port import BadLine, LogRecord
+from feedsvc.sources.port import BadLine, Kind, LogRecord
 
 MAX_WAY = 32
 """Names that are followed from one question. Resolvers give up after 8 to 20; what an attacker can put into one answer (some
 three thousand names times two thousand addresses) must not become millions of observations."""
 
 SAMPLE = 200  # characters of a refused line that are shown (see `model.Refused`)
+_LIGHT = 8  # so many lookups weigh as much as one observation: most are looked up and forgotten
 _REASONS = 32  # refusals told apart within a batch: reasons quote lengths, and lengths are the attacker's
 
 
@@ -45,10 +50,11 @@ def way(record: LogRecord) -> tuple[str, ...]:
 
 def observations(record: LogRecord, address: Address) -> Iterator[Observation]:
     """One observation for each name that led to an address, the asked one first, with the CNAMEs that follow it."""
-    path, time = way(record), int(record.time)
+    path, time, claimed = way(record), int(record.time), record.kind != "dns"
     rrtype, rdata = "A" if address.version == 4 else "AAAA", str(address)
     for position, name in enumerate(path):
-        yield Observation(name, rrtype, rdata, time_first=time, time_last=time, count=1, chain=path[position + 1 :])
+        chain = path[position + 1 :]
+        yield Observation(name, rrtype, rdata, time_first=time, time_last=time, count=1, chain=chain, claimed=claimed)
 
 
 def faults(record: LogRecord) -> Iterator[BadLine]:
@@ -77,6 +83,36 @@ class Refusals:
         return tuple(self._by_reason.values())
 
 
+class Clients:
+    """Who asked for which name: equal ones are one, their times widen, their counts add up."""
+
+    def __init__(self) -> None:
+        # Lists, since this runs for every record of a log: a new value for each would take most of the time.
+        self._by_key: dict[tuple[str, str, Kind, str], list[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def add(self, rrname: str, record: LogRecord, log: str) -> None:
+        """Count the client of a record; one without is not counted."""
+        if record.client is None:
+            return
+        key, time = (rrname, record.client, record.kind, record.process), int(record.time)
+        known = self._by_key.get(key)
+        if known is None:
+            self._by_key[key] = [time, time, 1, log]
+            return
+        known[2] += 1
+        known[0] = min(known[0], time)
+        if time >= known[1]:
+            known[1], known[3] = time, log
+
+    def all(self) -> Iterator[Sighting]:
+        """All of them."""
+        for (rrname, client, kind, process), (first, last, count, log) in self._by_key.items():
+            yield Sighting(rrname, client, first, last, count, kind=kind, process=process, log=log)
+
+
 class Tally:
     """Gathers what a batch will say: equal observations and sightings are one, their times widen, their counts add up.
 
@@ -88,16 +124,22 @@ class Tally:
     def __init__(self, source: str, netblocks: NetblockMap) -> None:
         self._source = source
         self._netblocks = netblocks
+        self._log = ""
         self._clear()
 
     def _clear(self) -> None:
         self._observations: dict[tuple[object, ...], Observation] = {}
-        self._sightings: dict[tuple[str, str], Sighting] = {}
+        self._sightings = Clients()
+        self._lookups = Clients()
         self._refusals = Refusals()
         self._cursors: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self._observations) + len(self._sightings)
+        return len(self._observations) + len(self._sightings) + len(self._lookups) // _LIGHT
+
+    def begin(self, log: str) -> None:
+        """What is added from now on stands in this file."""
+        self._log = log
 
     def add(self, found: LogRecord | BadLine) -> None:
         """Count one line of a log."""
@@ -106,27 +148,22 @@ class Tally:
             return
         for fault in faults(found):
             self._refusals.add(fault)
-        if found.kind != "dns":
-            # The name in a TLS hello or in `Host` is what a client says of itself: malware that says a bank's name would put
-            # the bank on a list. Until such evidence is judged for what it is, a sweep shows it and no list takes it.
-            return
         addresses = inside(found, self._netblocks)
         for address in addresses:
             for observation in observations(found, address):
                 self._observe(observation)
-        if addresses and found.client is not None:
-            for name in dict.fromkeys(way(found)):
-                self._sight(Sighting(name, found.client, int(found.time), int(found.time)))
+        if not found.rrname:
+            for address in addresses:
+                self._sightings.add(str(address), found, self._log)
+            return
+        clients = self._sightings if addresses else self._lookups
+        for name in dict.fromkeys(way(found)):
+            clients.add(name, found, self._log)
 
     def _observe(self, new: Observation) -> None:
-        key = (new.rrname, new.rrtype, new.rdata, new.chain)
+        key = (new.rrname, new.rrtype, new.rdata, new.chain, new.claimed)
         old = self._observations.get(key)
         self._observations[key] = new if old is None else _joined_observation(old, new)
-
-    def _sight(self, new: Sighting) -> None:
-        key = (new.rrname, new.client)
-        old = self._sightings.get(key)
-        self._sightings[key] = new if old is None else _joined_sighting(old, new)
 
     def move(self, scope: str, position: str) -> None:
         """Move a cursor together with what was gathered; "" removes it."""
@@ -136,7 +173,8 @@ class Tally:
         """What was gathered since the last batch."""
         batch = Batch(
             observations=tuple(self._observations.values()),
-            sightings=tuple(self._sightings.values()),
+            sightings=tuple(self._sightings.all()),
+            lookups=tuple(self._lookups.all()),
             refused=self._refusals.all(),
             cursors=tuple(Cursor(self._source, log, position) for log, position in self._cursors.items()),
             scope=tuple(scope),
@@ -152,13 +190,4 @@ def _joined_observation(old: Observation, new: Observation) -> Observation:
         time_first=min((time for time in (old.time_first, new.time_first) if time is not None), default=None),
         time_last=max((time for time in (old.time_last, new.time_last) if time is not None), default=None),
         count=(old.count or 0) + (new.count or 0),
-    )
-
-
-def _joined_sighting(old: Sighting, new: Sighting) -> Sighting:
-    return replace(
-        old,
-        time_first=min(old.time_first, new.time_first),
-        time_last=max(old.time_last, new.time_last),
-        count=old.count + new.count,
     )

@@ -53,6 +53,7 @@ class Tail:
             The position after the last line, and what ended the pass before the end of the file, if anything did. Moving
             the cursor there is left to the caller: what is not handed out yet goes out with it.
         """
+        self._tally.begin(log.name)
         last: Line | None = None
         handed_out = start.offset - self._taken
         broken: SourceError | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from feedsvc.history import open_history
 from feedsvc.history.files import export_file
+from feedsvc.history.hunts import ReadLog
 from feedsvc.history.layout import Row
 from feedsvc.history.port import FeedPage, History
 from feedsvc.model import Account, Change, Cursor, Outcome, Refused, SourceOutcome, Status, Tlp
@@ -69,6 +70,7 @@ def _facts(history: History) -> None:
     seen = [
         observation(NAMES[0], time_first=1, time_last=2, zone_time_first=3, zone_time_last=4, count=5),
         observation(NAMES[1], "2001:db8::7", rrtype="AAAA", tlp=Tlp.AMBER_STRICT, chain=NAMES, sensor_id=ODD),
+        observation(NAMES[2], claimed=True),
         observation("com", count=0),  # has no registered domain
     ]
     history.facts.move([Cursor("circl", "198.51.100.0/24", "17"), Cursor("zeek", ODD, ODD)], NOW)
@@ -77,11 +79,25 @@ def _facts(history: History) -> None:
     history.facts.store("circl", seen, NOW)
     # Known for longer by another source, which comes later in the order of the rows.
     history.facts.store("dnsdb", [observation(NAMES[1], "203.0.113.9"), *seen], NOW + HOUR)
-    history.facts.sight("zeek", [sighting(NAMES[0]), sighting(NAMES[0], client="2001:db8::53", count=3)])
+    seen_by = [
+        sighting(NAMES[0]),
+        sighting(NAMES[0], client="2001:db8::53", count=3, kind="tls", process=ODD, log=ODD),
+        sighting("198.51.100.7", kind="connection"),
+    ]
+    history.facts.sight("zeek", seen_by, NOW)
+    history.hunts.begin(NAMES[:1], [ReadLog("zeek", ODD, ODD, 7)], NOW - DAY, NOW, again=True)
+    history.hunts.begin(NAMES[1:], [ReadLog("zeek", "lost", ODD, 7)], NOW - DAY, NOW)
+    stretch = history.hunts.next(NAMES[1:])
+    assert stretch is not None
+    history.hunts.lose(stretch, ODD, NOW)
 
 
 def _findings(history: History) -> None:
-    first, second, third = published(NAMES[0]), finding(NAMES[1], reason=ODD, valid_until=None), finding(NAMES[2])
+    first, second, third = (
+        published(NAMES[0]),
+        finding(NAMES[1], reason=ODD, valid_until=None, claimed=True),
+        finding(NAMES[2]),
+    )
     rejected = dataclasses.replace(third, status=Status.REJECTED, provider_first_seen=None, rdata=(), sources=(ODD,))
     *_, number = history.findings.apply([change(first), change(second), change(third), change(rejected, verb="reject")])
     back = decision(third, actor="ann", verb="undo", before=Status.REJECTED, reason="it was ours", undoes=number)
@@ -158,6 +174,9 @@ def answers(history: History) -> dict[str, Any]:
         "outcomes": history.runs.latest_outcomes(),
         "partners": [history.partners.all(), history.partners.by_token("aa" * 32), history.partners.by_token("bb" * 32)],
         "exports": history.exports.all(),
+        "hunts": [history.hunts.pending(), history.hunts.next(), *(history.hunts.of(name) for name in names)],
+        "clients": history.facts.clients(names),
+        "among": history.findings.among(names),
         "quotas": [history.quotas.all(), history.quotas.get(QUOTA.id)],
         "notes": [history.note(key) for key in ("taxii/key", ODD, "nothing")],
     }

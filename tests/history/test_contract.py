@@ -12,9 +12,10 @@ import pytest
 
 from feedsvc.errors import HistoryError, UsageError
 from feedsvc.history import open_history
+from feedsvc.history.hunts import ReadLog
 from feedsvc.history.layout import NoteRow
 from feedsvc.history.port import History
-from feedsvc.model import Account, Cursor
+from feedsvc.model import Account, Cursor, Stretch
 from tests.history.making import (
     COLLECTION,
     EXPORT,
@@ -37,6 +38,8 @@ from tests.history.making import (
     write_much,
 )
 
+STRETCH = Stretch((1,), "zeek", "log", "", "7", "", frozenset(), 0.0)
+
 WRITES: dict[str, Callable[[History], object]] = {
     "runs.begin": lambda history: history.runs.begin("poll/circl", NOW, NOW),
     "runs.end": lambda history: history.runs.end(1, [], NOW),
@@ -44,9 +47,14 @@ WRITES: dict[str, Callable[[History], object]] = {
     "facts.complete": lambda history: history.facts.complete("circl", ["a"], NOW),
     "facts.add_baselines": lambda history: history.facts.add_baselines([("w", "f", "s", "n")], NOW),
     "facts.store": lambda history: history.facts.store("circl", [observation()], NOW),
-    "facts.sight": lambda history: history.facts.sight("zeek", [sighting()]),
+    "facts.sight": lambda history: history.facts.sight("zeek", [sighting()], NOW),
     "facts.refuse": lambda history: history.facts.refuse(1, "circl", [REFUSED]),
     "findings.apply": lambda history: history.findings.apply([change(finding())]),
+    "facts.forget_clients": lambda history: history.facts.forget_clients(NOW),
+    "hunts.begin": lambda history: history.hunts.begin({"a.example.net"}, [ReadLog("zeek", "log", "7", 7)], NOW, NOW),
+    "hunts.sight": lambda history: history.hunts.sight("zeek", [sighting()], NOW),
+    "hunts.move": lambda history: history.hunts.move(STRETCH, "7", 7, NOW),
+    "hunts.lose": lambda history: history.hunts.lose(STRETCH, "why", NOW),
     "findings.extend": lambda history: history.findings.extend([finding()]),
     "feed.keep_collection": lambda history: history.feed.keep_collection("a", COLLECTION.id),
     "feed.add": lambda history: history.feed.add(COLLECTION, [stix()], NOW),

@@ -12,6 +12,7 @@ from feedsvc.model import (
     Tlp,
 )
 from tests.history.making import (
+    DAY,
     HOUR,
     NOW,
     SECOND,
@@ -174,12 +175,61 @@ def test_facts_of_nothing_are_nothing(history: History) -> None:
 
 def test_sightings_widen_and_add_up_by_name_client_and_source(history: History) -> None:
     with history.transaction():
-        history.facts.sight("zeek", [sighting(time_first=10, time_last=20, count=2)])
-        history.facts.sight("zeek", [sighting(time_first=5, time_last=15), sighting(client="192.0.2.11", time_first=1)])
-        history.facts.sight("suricata", [sighting(time_first=7, time_last=9)])
+        history.facts.sight("zeek", [sighting(time_first=10, time_last=20, count=2)], NOW)
+        history.facts.sight("zeek", [sighting(time_first=5, time_last=15), sighting(client="192.0.2.11", time_first=1)], NOW)
+        history.facts.sight("suricata", [sighting(time_first=7, time_last=9)], NOW)
     assert history.facts.sightings("k3xq.example.net") == (
         ("zeek", Sighting("k3xq.example.net", "192.0.2.11", 1, SECOND)),
         ("zeek", Sighting("k3xq.example.net", "192.0.2.10", 5, 20, 3)),
         ("suricata", Sighting("k3xq.example.net", "192.0.2.10", 7, 9)),
     )
     assert history.facts.sightings("other.example.net") == ()
+
+
+def test_clients_are_told_apart_by_how_they_asked_and_by_program_and_the_latest_log_is_named(history: History) -> None:
+    with history.transaction():
+        history.facts.sight(
+            "zeek", [sighting(log="new.log", time_last=30), sighting(kind="tls"), sighting(process="a.exe")], NOW
+        )
+        history.facts.sight("zeek", [sighting(log="old.log", time_last=20), sighting(process="a.exe")], NOW)
+    told = {(one.kind, one.process): (one.count, one.log) for _, one in history.facts.sightings("k3xq.example.net")}
+    assert told == {("dns", ""): (2, "new.log"), ("tls", ""): (1, ""), ("dns", "a.exe"): (2, "")}
+
+
+def test_who_connected_to_an_address_of_a_name_is_among_its_clients(history: History) -> None:
+    with history.transaction():
+        history.facts.sight(
+            "zeek", [sighting("198.51.100.7", kind="connection"), sighting("198.51.100.8", kind="connection")], NOW
+        )
+        history.facts.store("circl", [observation()], NOW)
+    assert history.facts.sightings("k3xq.example.net") == (("zeek", sighting(kind="connection")),)
+
+
+def test_clients_of_names_are_counted_once_each(history: History) -> None:
+    with history.transaction():
+        history.facts.sight("zeek", [sighting(), sighting(kind="tls"), sighting(client="192.0.2.11")], NOW)
+    names = ["k3xq.example.net", "other.example.net"]
+    assert history.facts.clients(names) == {"k3xq.example.net": 2, "other.example.net": 0}
+
+
+def test_clients_are_forgotten_when_nothing_was_added_for_long(history: History) -> None:
+    with history.transaction():
+        history.facts.sight("zeek", [sighting(), sighting(client="192.0.2.11")], NOW)
+        history.facts.sight("zeek", [sighting()], NOW + DAY)
+        assert history.facts.forget_clients(NOW + HOUR) == 1
+    assert [one.client for _, one in history.facts.sightings("k3xq.example.net")] == ["192.0.2.10"]
+
+
+def test_a_claim_adds_nothing_to_evidence_and_evidence_ends_a_claim(history: History) -> None:
+    def claimed() -> list[tuple[str, bool, int | None]]:
+        return [(one.rdata, one.claimed, one.count) for one in history.facts.evidence("k3xq.example.net")]
+
+    with history.transaction():
+        history.facts.store("zeek", [observation(claimed=True, count=1)], NOW)
+    assert claimed() == [("198.51.100.7", True, 1)]
+    assert history.facts.name_facts(["k3xq.example.net"])["k3xq.example.net"].addresses == frozenset()
+    with history.transaction():
+        history.facts.store("zeek", [observation(count=2)], NOW)
+        history.facts.store("zeek", [observation(claimed=True, count=9)], NOW)
+    assert claimed() == [("198.51.100.7", False, 2)]
+    assert history.facts.name_facts(["k3xq.example.net"])["k3xq.example.net"].addresses == {"198.51.100.7"}

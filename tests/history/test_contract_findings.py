@@ -121,6 +121,15 @@ def test_new_evidence_extends_a_finding_and_decides_nothing(history: History) ->
     assert len(history.findings.decisions("k3xq.example.net")) == 1
 
 
+def test_names_are_among_the_findings_unless_every_watch_rejected_them(history: History) -> None:
+    rejected = {"status": Status.REJECTED}
+    keep(history, finding(), finding("no.example.net", **rejected), finding("both.example.net", **rejected))
+    keep(history, finding("both.example.net", watch="other"))
+    names = ["k3xq.example.net", "no.example.net", "both.example.net", "never.example.net"]
+    assert history.findings.among(names) == {"k3xq.example.net", "both.example.net"}
+    assert history.findings.among([]) == frozenset()
+
+
 def test_what_was_never_found_cannot_be_extended(history: History) -> None:
     keep(history, finding())
     with pytest.raises(HistoryError, match="extended"), history.transaction():

@@ -71,7 +71,7 @@ def go_on(history: History) -> None:
         assert run is not None
         history.facts.refuse(run.id, "circl", [Refused("no name", 1, "x")])
         history.facts.store("circl", [observation("a1.example.net"), observation("b2.example.com")], now)
-        history.facts.sight("zeek", [sighting()])
+        history.facts.sight("zeek", [sighting()], NOW)
         account = history.quotas.get(QUOTA.id)
         history.quotas.keep(replace_fields(account, recent=(*account.recent[1:], NOW + DAY)))
     keep(history, finding("a1.example.net"))
@@ -145,7 +145,7 @@ LITTLE: dict[str, Callable[[History], object]] = {
     "export": lambda history: history.exports.keep(EXPORT),
     "finding": lambda history: history.findings.apply([change(finding())]),
     "observation": lambda history: history.facts.store("circl", [observation()], NOW),
-    "sighting": lambda history: history.facts.sight("zeek", [sighting()]),
+    "sighting": lambda history: history.facts.sight("zeek", [sighting()], NOW),
     "mark": lambda history: history.facts.complete("circl", ["a"], NOW),
     "quota": lambda history: history.quotas.keep(Account("circl/1f3a")),
     "baseline": lambda history: history.facts.add_baselines([("w", "f", "s", "n")], NOW),

@@ -108,7 +108,7 @@ def test_whatever_stands_in_a_line_is_refused_in_our_words(at: int, text: bytes)
 
 def test_the_first_line_says_what_it_is_and_the_last_one_what_was_before() -> None:
     first, *rows, last = written(FEW).splitlines(keepends=True)
-    assert json.loads(first) == {"feedsvc-history": 1, "schema": 2, "exported_at": "2026-11-24T06:52:32.123Z"}
+    assert json.loads(first) == {"feedsvc-history": 1, "schema": 3, "exported_at": "2026-11-24T06:52:32.123Z"}
     assert json.loads(rows[0]) == {"table": "note", "row": {"key": "key", "text": "text"}}
     trailer = json.loads(last)
     assert trailer["sha256"] == hashlib.sha256(b"".join([first, *rows])).hexdigest()
@@ -151,7 +151,7 @@ FAULTS: dict[str, tuple[Callable[[Lines], Lines], int, str]] = {
     "other text": (lambda lines: [b"my diary\n"], 1, "no history that feedsvc exported"),
     "other JSON": (lambda lines: [b'{"a":1}\n'], 1, "no history that feedsvc exported"),
     "compressed": (lambda lines: [gzip.compress(b"".join(lines)) + b"\n"], 1, r"ends in \.gz"),
-    "newer schema": (header(schema=3), 1, r"newer feedsvc \(schema 3, this one knows 2\); install that one"),
+    "newer schema": (header(schema=4), 1, r"newer feedsvc \(schema 4, this one knows 3\); install that one"),
     "newer format": (header(**{"feedsvc-history": 2}), 1, "newer feedsvc"),
     "no schema of ours": (header(schema=0), 1, "there is no schema 0"),
     "no format of ours": (header(**{"feedsvc-history": -1}), 1, "there is no format -1"),
@@ -268,14 +268,25 @@ def test_one_state_gives_the_same_bytes_wherever_it_is_written(tmp_path: Path, n
     assert exported(state, tmp_path / name).read_bytes() == exported(state, tmp_path / "else" / f"other-{name}").read_bytes()
 
 
-def test_a_file_of_schema_1_has_all_that_it_has_and_nothing_that_came_later(tmp_path: Path) -> None:
-    old, new = DATA / "schema-1.ndjson", tmp_path / "new.ndjson"
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_file_of_an_earlier_schema_has_all_that_it_has_and_nothing_that_came_later(tmp_path: Path, schema: int) -> None:
+    old, new = DATA / f"schema-{schema}.ndjson", tmp_path / "new.ndjson"
     moved = bring(tmp_path / "new.db", old)
     exported(tmp_path / "new.db", new)
     before, after = ([json.loads(line) for line in body(file.read_bytes())] for file in (old, new))
-    later = {"tlp": 0, "chain": "", "sensor_id": None}
-    assert after == [one | ({"row": one["row"] | later} if one["table"] == "evidence" else {}) for one in before]
+    assert after == [one | {"row": later(one["table"], one["row"])} for one in before]
     assert moved.counts == json.loads(old.read_text().splitlines()[-1])["rows"]
+
+
+def later(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what later schemas keep of it."""
+    of_schema_3: dict[str, dict[str, Any]] = {
+        "evidence": {"claimed": False},
+        "finding": {"claimed": False},
+        "sighting": {"kind": "dns", "process": "", "log": "", "seen_last": 1_000_000 * (row.get("time_last") or 0)},
+    }
+    of_schema_2: dict[str, Any] = {"tlp": 0, "chain": "", "sensor_id": None} if table == "evidence" else {}
+    return of_schema_2 | row | of_schema_3.get(table, {})
 
 
 def test_a_file_of_schema_1_has_no_table_of_a_later_one(tmp_path: Path) -> None:
@@ -473,7 +484,7 @@ def test_an_import_leaves_the_schema_as_it_was(history: SqliteHistory, tmp_path:
 def test_an_import_adds_no_row_of_its_own(history: SqliteHistory) -> None:
     """The suffix list of this machine may say otherwise which domains there are; the file is what was known."""
     none = (None, None, None, None, None)
-    row = EvidenceRow("198.51.100.7", "a.example.net", "A", "x", *none, 0, 0, 1, "", None)
+    row = EvidenceRow("198.51.100.7", "a.example.net", "A", "x", *none, 0, 0, 1, "", None, False)
     with history.transaction():
         history.import_rows([row])
     assert [type(row) for row in rows_of(history)] == [EvidenceRow]

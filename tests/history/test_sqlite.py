@@ -192,6 +192,24 @@ def test_migrations_are_numbered_up_to_the_schema(history: SqliteHistory) -> Non
     assert MIGRATIONS.pending(history._engine._db) == []
 
 
+def test_a_file_of_schema_2_keeps_all_that_it_held_and_takes_what_is_new(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    old.write_bytes(gzip.decompress((DATA / "schema-2.db.gz").read_bytes()))
+    import_file(new, str(DATA / "schema-2.ndjson"), lambda doing: None)
+    with closing(open_history(old)) as migrated, closing(open_history(new)) as imported:
+        assert rows_of(migrated) == rows_of(imported)
+        assert answers(migrated) == answers(imported)
+        assert {(one.client, one.count, one.kind) for _, one in migrated.facts.sightings("k3xq.example.net")} == {
+            ("192.0.2.10", 1, "dns"),
+            ("2001:db8::53", 3, "dns"),
+        }
+        with migrated.transaction():
+            migrated.facts.sight("zeek", [sighting(kind="tls", process="evil.exe", log="ssl.log")], NOW)
+        assert migrated.facts.clients(["k3xq.example.net"]) == {"k3xq.example.net": 2}
+        assert len(migrated.facts.sightings("k3xq.example.net")) == 3
+    assert schema(old) == schema(new)
+
+
 @pytest.mark.parametrize("left_at", range(SCHEMA))
 def test_an_older_file_becomes_what_a_new_one_is(tmp_path: Path, left_at: int) -> None:
     old, new = tmp_path / "old.db", tmp_path / "new.db"
@@ -411,7 +429,7 @@ def filled(history: SqliteHistory) -> SqliteHistory:
     with history.transaction():
         history.quotas.keep(QUOTA)
         history.facts.store("circl", [observation()], NOW)
-        history.facts.sight("zeek", [sighting()])
+        history.facts.sight("zeek", [sighting()], NOW)
         run = history.runs.begin("poll/circl", NOW, NOW)
         assert run is not None
         history.runs.end(run.id, [COMPLETE], NOW)

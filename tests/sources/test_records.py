@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedsvc.model import Sighting
 from feedsvc.names import NetblockMap, parse_address, parse_name, parse_netblock
 from feedsvc.sources.port import BadLine, Kind, LogRecord
 from feedsvc.sources.records import MAX_WAY, Refusals, Tally, inside, is_name, observations, printable, way
@@ -81,7 +82,50 @@ def test_a_tally_starts_anew_after_each_batch() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tls", "http", "connection"])
-def test_what_a_client_says_of_itself_is_no_evidence(kind: Kind) -> None:
+def test_what_a_client_says_of_itself_is_marked_as_a_claim_and_who_it_is_counts_in_full(kind: Kind) -> None:
     tally = Tally("log", NETBLOCKS)
+    tally.add(record("198.51.100.1", client="10.0.0.7"))
     tally.add(replace(record("198.51.100.1", client="10.0.0.7"), kind=kind))
-    assert (tally.batch().observations, tally.batch().sightings) == ((), ())
+    batch = tally.batch()
+    assert [(one.rrname, one.claimed) for one in batch.observations] == [("a.example.net", False), ("a.example.net", True)]
+    assert [(one.client, one.kind, one.count) for one in batch.sightings] == [("10.0.0.7", "dns", 1), ("10.0.0.7", kind, 1)]
+
+
+def test_who_asked_for_a_name_that_led_nowhere_is_a_lookup() -> None:
+    tally = Tally("log", NETBLOCKS)
+    tally.begin("/var/log/query.log")
+    tally.add(replace(record(client="10.0.0.7", chain=("b.example.com",)), process="evil.exe"))
+    tally.add(replace(record("203.0.113.1", client="10.0.0.7"), time=1793491300.0))
+    tally.add(record())
+    batch = tally.batch()
+    assert (batch.observations, batch.sightings) == ((), ())
+    assert batch.lookups == (
+        Sighting("a.example.net", "10.0.0.7", 1793491200, 1793491200, 1, process="evil.exe", log="/var/log/query.log"),
+        Sighting("b.example.com", "10.0.0.7", 1793491200, 1793491200, 1, process="evil.exe", log="/var/log/query.log"),
+        Sighting("a.example.net", "10.0.0.7", 1793491300, 1793491300, 1, log="/var/log/query.log"),
+    )
+
+
+def test_a_connection_without_a_name_is_sighted_at_each_watched_address_and_is_no_evidence() -> None:
+    tally = Tally("log", NETBLOCKS)
+    for address in ("198.51.100.1", "203.0.113.1"):
+        tally.add(replace(record(address, rrname="", client="10.0.0.7"), kind="connection"))
+    batch = tally.batch()
+    assert (batch.observations, batch.lookups) == ((), ())
+    assert [(one.rrname, one.client, one.kind) for one in batch.sightings] == [("198.51.100.1", "10.0.0.7", "connection")]
+
+
+def test_a_sighting_names_the_log_of_its_latest_record_and_spans_all_of_them() -> None:
+    tally = Tally("log", NETBLOCKS)
+    for log, time in (("new.log", 30.0), ("old.log", 10.0)):
+        tally.begin(log)
+        tally.add(replace(record("198.51.100.1", client="10.0.0.7"), time=time))
+    (sighting,) = tally.batch().sightings
+    assert (sighting.time_first, sighting.time_last, sighting.count, sighting.log) == (10, 30, 2, "new.log")
+
+
+def test_lookups_fill_a_batch_too() -> None:
+    tally = Tally("log", NETBLOCKS)
+    for number in range(80):
+        tally.add(record(rrname=f"n{number}.example.net", client="10.0.0.7"))
+    assert len(tally) == 10

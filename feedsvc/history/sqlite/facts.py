@@ -36,8 +36,8 @@ _ADD_BASELINE = """
 # Two-argument min and max are null when one side is, hence the crossing.
 _STORE = """
     INSERT INTO evidence (rdata, rrname, rrtype, source, time_first, time_last, zone_time_first, zone_time_last, count,
-                          seen_first, seen_last, tlp, chain, sensor_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                          seen_first, seen_last, tlp, chain, sensor_id, claimed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (rdata, rrname, rrtype, source) DO UPDATE SET
         time_first = min(coalesce(time_first, excluded.time_first), coalesce(excluded.time_first, time_first)),
         time_last = max(coalesce(time_last, excluded.time_last), coalesce(excluded.time_last, time_last)),
@@ -48,12 +48,13 @@ _STORE = """
         count = max(coalesce(count, excluded.count), coalesce(excluded.count, count)),
         seen_first = min(seen_first, excluded.seen_first),
         seen_last = max(seen_last, excluded.seen_last),
-        tlp = excluded.tlp, chain = excluded.chain, sensor_id = excluded.sensor_id
+        tlp = excluded.tlp, chain = excluded.chain, sensor_id = excluded.sensor_id, claimed = excluded.claimed
+    WHERE excluded.claimed <= claimed
 """
 
 _NAME_FACTS = """
     SELECT asked.value,
-           group_concat(CASE WHEN rrtype IN ('A', 'AAAA') THEN rdata END, ' '),
+           group_concat(CASE WHEN rrtype IN ('A', 'AAAA') AND NOT claimed THEN rdata END, ' '),
            max(coalesce(1000000 * coalesce(max(time_last, zone_time_last), time_last, zone_time_last), seen_last))
     FROM json_each(?) AS asked CROSS JOIN evidence ON evidence.rrname = asked.value
     GROUP BY asked.key
@@ -62,11 +63,28 @@ _NAME_FACTS = """
 _DOMAINS = "SELECT name, seen_first FROM json_each(?) AS asked CROSS JOIN domain ON domain.name = asked.value"
 
 _SIGHT = """
-    INSERT INTO sighting (rrname, client, source, time_first, time_last, count) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (rrname, client, source) DO UPDATE SET
+    INSERT INTO sighting (rrname, client, source, kind, process, log, time_first, time_last, count, seen_last)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (rrname, client, source, kind, process) DO UPDATE SET
+        log = CASE WHEN excluded.time_last >= time_last THEN excluded.log ELSE log END,
         time_first = min(time_first, excluded.time_first),
         time_last = max(time_last, excluded.time_last),
-        count = count + excluded.count
+        count = count + excluded.count,
+        seen_last = max(seen_last, excluded.seen_last)
+"""
+
+# Connections by no name are kept under their address, see `Sighting`.
+_SIGHTINGS = """
+    SELECT source, ?1, client, time_first, time_last, count, kind, process, log
+    FROM sighting
+    WHERE rrname = ?1 OR rrname IN (SELECT rdata FROM evidence WHERE rrname = ?1 AND rrtype IN ('A', 'AAAA'))
+    ORDER BY time_first, client, source, kind, process, rrname
+"""
+
+_CLIENTS = """
+    SELECT asked.value, count(DISTINCT client)
+    FROM json_each(?) AS asked LEFT JOIN sighting ON sighting.rrname = asked.value
+    GROUP BY asked.value
 """
 
 _REFUSE = """
@@ -78,7 +96,7 @@ _EVIDENCE = """
     SELECT rrname, rrtype, rdata, source,
            min(coalesce(time_first, zone_time_first), coalesce(zone_time_first, time_first)) AS first,
            max(coalesce(time_last, zone_time_last), coalesce(zone_time_last, time_last)),
-           count, seen_first, seen_last, tlp, chain, sensor_id
+           count, seen_first, seen_last, tlp, chain, sensor_id, claimed
     FROM evidence WHERE rrname = ?
     ORDER BY coalesce(1000000 * first, seen_first), rrtype, rdata, source
 """
@@ -145,10 +163,18 @@ class Facts:
         rows.sort(key=itemgetter(0, 1))
         self._engine.write_many(_STORE, rows)
 
-    def sight(self, source: str, sightings: Sequence[Sighting]) -> None:
-        """Add sightings to those of the same name, client and source."""
-        rows = [(one.rrname, one.client, source, one.time_first, one.time_last, one.count) for one in sightings]
+    def sight(self, source: str, sightings: Sequence[Sighting], now: datetime) -> None:
+        """Add sightings to those of the same key."""
+        at = micros(now)
+        rows = [
+            (one.rrname, one.client, source, one.kind, one.process, one.log, one.time_first, one.time_last, one.count, at)
+            for one in sightings
+        ]
         self._engine.write_many(_SIGHT, rows)
+
+    def forget_clients(self, before: datetime) -> int:
+        """Remove sightings that nothing was added to since a moment."""
+        return self._engine.write("DELETE FROM sighting WHERE seen_last < ?", [micros(before)]).rowcount
 
     def refuse(self, run: int, source: str, refused: Sequence[Refused]) -> None:
         """Add refusals of a run."""
@@ -159,13 +185,12 @@ class Facts:
         return tuple(_evidence(row) for row in self._engine.rows(_EVIDENCE, [name]))
 
     def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
-        """Who asked for a name."""
-        rows = self._engine.rows(
-            "SELECT source, rrname, client, time_first, time_last, count FROM sighting WHERE rrname = ?"
-            " ORDER BY time_first, client, source",
-            [name],
-        )
-        return tuple((source, Sighting(*rest)) for source, *rest in rows)
+        """Who asked for a name, or connected to one of its addresses."""
+        return tuple((source, Sighting(*rest)) for source, *rest in self._engine.rows(_SIGHTINGS, [name]))
+
+    def clients(self, names: AnyOf[str]) -> Mapping[str, int]:
+        """How many clients asked for each of these names."""
+        return dict(self._engine.rows(_CLIENTS, [array(sorted(names))]))
 
 
 def _evidence_row(source: str, one: Observation, at: int) -> Row:
@@ -185,11 +210,12 @@ def _evidence_row(source: str, one: Observation, at: int) -> Row:
         known.RANKS[one.tlp],
         " ".join(one.chain),
         one.sensor_id,
+        one.claimed,
     )
 
 
 def _evidence(row: Row) -> Evidence:
-    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last, rank, chain, sensor_id = row
+    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last, rank, chain, sensor_id, claimed = row
     return Evidence(
         rrname=rrname,
         rrtype=rrtype,
@@ -203,4 +229,5 @@ def _evidence(row: Row) -> Evidence:
         tlp=tlp(rank),
         chain=tuple(chain.split()),
         sensor_id=sensor_id,
+        claimed=bool(claimed),
     )

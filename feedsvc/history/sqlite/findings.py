@@ -16,20 +16,20 @@ from feedsvc.model import Change, Decision, Finding, ListedName, Novelty, Status
 
 _SELECT = """
     SELECT name, watch, status, novelty, reason, first_seen, last_seen, provider_first_seen, netblock, rdata, sources,
-           confidence, "case", tlp, episode, valid_until, published_at
+           confidence, "case", tlp, episode, valid_until, published_at, claimed
     FROM finding
 """
 
 _KEEP = """
     INSERT INTO finding (name, watch, status, novelty, reason, first_seen, last_seen, provider_first_seen, netblock, rdata,
-                         sources, confidence, "case", tlp, episode, valid_until, published_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                         sources, confidence, "case", tlp, episode, valid_until, published_at, claimed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (watch, name) DO UPDATE SET
         status = excluded.status, novelty = excluded.novelty, reason = excluded.reason, first_seen = excluded.first_seen,
         last_seen = excluded.last_seen, provider_first_seen = excluded.provider_first_seen, netblock = excluded.netblock,
         rdata = excluded.rdata, sources = excluded.sources, confidence = excluded.confidence, "case" = excluded."case",
         tlp = excluded.tlp, episode = excluded.episode, valid_until = excluded.valid_until,
-        published_at = excluded.published_at
+        published_at = excluded.published_at, claimed = excluded.claimed
 """
 
 _EXTEND = """
@@ -59,6 +59,11 @@ _ACTIVE = """
     FROM found WHERE netblock IS NOT NULL
 """
 
+_AMONG = """
+    SELECT DISTINCT name FROM json_each(?) AS asked CROSS JOIN finding INDEXED BY finding_name ON finding.name = asked.value
+    WHERE status <> 'rejected'
+"""
+
 _EVERY_WATCH = "*"
 
 _LISTED = """
@@ -84,6 +89,10 @@ class Findings:
     def named(self, name: str) -> tuple[Finding, ...]:
         """The findings of a name."""
         return self._load("WHERE name = ? ORDER BY watch", [name])
+
+    def among(self, names: AnyOf[str]) -> frozenset[str]:
+        """Those of these names that are findings, and not rejected."""
+        return frozenset(name for (name,) in self._engine.rows(_AMONG, [array(sorted(names))]))
 
     def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:
         """Findings of these statuses."""
@@ -199,6 +208,7 @@ def _finding_row(one: Finding) -> Row:
         one.episode,
         micros_or_null(one.valid_until),
         micros_or_null(one.published_at),
+        one.claimed,
     )
 
 
@@ -219,7 +229,7 @@ def _extension_row(one: Finding) -> Row:
 
 def _finding(row: Row) -> Finding:
     name, watch, status, novelty, reason, first, last, provider_first, netblock, rdata, sources, *rest = row
-    confidence, case, rank, episode, valid_until, published_at = rest
+    confidence, case, rank, episode, valid_until, published_at, claimed = rest
     return Finding(
         name=name,
         watch=watch,
@@ -238,6 +248,7 @@ def _finding(row: Row) -> Finding:
         episode=episode,
         valid_until=moment_or_none(valid_until),
         published_at=moment_or_none(published_at),
+        claimed=bool(claimed),
     )
 
 

@@ -26,10 +26,10 @@ RANKS = {level: level.rank for level in Tlp}  # looked up for each row of a batc
 
 # What the rows of a poll differ in, and what most of them have in common: the fewer of the former, the less a row costs.
 _SAID = ("rdata", "rrname", "time_first", "time_last", "count")
-_SHARED = ("rrtype", "zone_time_first", "zone_time_last", "sensor_id", "chain", "tlp", "source", "now", "since")
+_SHARED = ("rrtype", "zone_time_first", "zone_time_last", "sensor_id", "chain", "tlp", "claimed", "source", "now", "since")
 
 _PLACE = attrgetter("rdata", "rrname")
-_ALIKE = attrgetter(*_SHARED[:6])
+_ALIKE = attrgetter(*_SHARED[:7])
 
 
 def _statement() -> str:
@@ -48,6 +48,7 @@ def _statement() -> str:
                 AND ({zone_time_first} IS NULL OR known.zone_time_first <= {zone_time_first})
                 AND ({zone_time_last} IS NULL OR known.zone_time_last >= {zone_time_last})
                 AND known.sensor_id IS {sensor_id} AND known.chain = {chain} AND known.tlp = {tlp}
+                AND known.claimed <= {claimed}
                 AND known.seen_first <= {now} AND known.seen_last > {since}
         )
     """.format(  # noqa: S608 - put together from constants
@@ -83,8 +84,9 @@ def _alike(observations: Sequence[Observation]) -> Sequence[Sequence[Observation
 
 def _unknown(engine: Engine, source: str, alike: Sequence[Observation], now: int) -> Iterator[Row]:
     """Addresses and names of those that evidence does not know as they are."""
-    rrtype, zone_time_first, zone_time_last, sensor_id, chain, tlp = _ALIKE(alike[0])
-    shared = [rrtype, zone_time_first, zone_time_last, sensor_id, " ".join(chain), RANKS[tlp], source, now, now - LAG]
+    rrtype, zone_time_first, zone_time_last, sensor_id, chain, tlp, claimed = _ALIKE(alike[0])
+    said_alike = [rrtype, zone_time_first, zone_time_last, sensor_id, " ".join(chain), RANKS[tlp], claimed]
+    shared = [*said_alike, source, now, now - LAG]
     said = _said(alike)
     step = len(_SAID) * ASKED
     for start in range(0, len(said), step):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x66656564  # "feed": tells our files from those of other programs
-SCHEMA = 2  # as `user_version`: the number of the last migration
+SCHEMA = 3  # as `user_version`: the number of the last migration
 
 MIGRATIONS = Migrations("feedsvc")
 
@@ -313,6 +313,87 @@ CREATE TABLE quota_call (
 """
 
 
+# A client by a name is one row for each way and program that it asked by, and not one for each file: there is one for each
+# hour, and what is to be found again stands in `log`. Moved as a whole: the key of a table cannot be changed.
+_SIGHTINGS_OF_SCHEMA_3 = """
+CREATE TABLE sighting_of_schema_3 (
+    rrname TEXT NOT NULL,  -- of a connection without a name the address that it went to
+    client TEXT NOT NULL,
+    source TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    process TEXT NOT NULL,  -- '' where the log does not say
+    log TEXT NOT NULL,  -- the file that the latest record stands in; '' where it is none, or nobody kept it
+    time_first INTEGER NOT NULL,  -- seconds, as time_last
+    time_last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    seen_last INTEGER NOT NULL,  -- when it came last, by our clock
+    PRIMARY KEY (rrname, client, source, kind, process)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO sighting_of_schema_3
+SELECT rrname, client, source, 'dns', '', '', time_first, time_last, count, 1000000 * time_last FROM sighting;
+
+DROP TABLE sighting;
+
+ALTER TABLE sighting_of_schema_3 RENAME TO sighting;
+
+CREATE INDEX sighting_seen_last ON sighting (seen_last);  -- Facts.forget_clients
+"""
+
+_CLAIMS = """
+ALTER TABLE evidence ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;  -- 1: nothing but claims of clients say so
+
+ALTER TABLE finding ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;  -- 1: all its evidence is such
+"""
+
+_HUNTS = """
+CREATE TABLE hunt (
+    id INTEGER PRIMARY KEY,
+    begun_at INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    again INTEGER NOT NULL,  -- 1: a person asked for it; what its names had been counted before stands in hunt_credit
+    logs INTEGER NOT NULL,  -- how many it had to go through
+    lost TEXT NOT NULL,  -- an array of those that could not be searched, with why
+    ended_at INTEGER  -- null while hunt_log has rows of it
+) STRICT;
+
+CREATE INDEX hunt_pending ON hunt (id) WHERE ended_at IS NULL;  -- Hunts.pending
+
+CREATE TABLE hunt_name (
+    name TEXT NOT NULL,
+    hunt INTEGER NOT NULL REFERENCES hunt,
+    PRIMARY KEY (name, hunt)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hunt_name_hunt ON hunt_name (hunt);  -- Hunts.pending, Hunts.next
+
+-- What a hunt has still to go through of each log; a row goes when it is through.
+CREATE TABLE hunt_log (
+    source TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    hunt INTEGER NOT NULL REFERENCES hunt,
+    start TEXT NOT NULL,  -- a position, as cursors have it; '' is the beginning
+    until TEXT NOT NULL,
+    start_offset INTEGER NOT NULL,  -- what orders them
+    until_offset INTEGER NOT NULL,
+    PRIMARY KEY (source, scope, hunt)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hunt_log_hunt ON hunt_log (hunt);  -- Hunts.pending, Hunts.next
+
+-- How often clients of names that are hunted for once more were counted before: so many times they are not counted again.
+CREATE TABLE hunt_credit (
+    rrname TEXT NOT NULL,
+    client TEXT NOT NULL,
+    source TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    process TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (rrname, client, source, kind, process)
+) STRICT, WITHOUT ROWID;
+"""
+
+
 @MIGRATIONS(name="1")
 def _make_everything(db: Database) -> None:
     for family in (_RUNS, _FACTS, _FINDINGS, _FEED, _ACCESS):
@@ -326,3 +407,10 @@ def _keep_quotas_and_whence_evidence_came(db: Database) -> None:
     for family in (_EVIDENCE_OF_SCHEMA_2, _FINDINGS_OF_SCHEMA_2, _QUOTAS):
         db.executescript(family)
     db.execute("PRAGMA user_version = 2")
+
+
+@MIGRATIONS(name="3")
+def _keep_how_clients_asked_and_hunt_for_them(db: Database) -> None:
+    for family in (_SIGHTINGS_OF_SCHEMA_3, _CLAIMS, _HUNTS):
+        db.executescript(family)
+    db.execute("PRAGMA user_version = 3")

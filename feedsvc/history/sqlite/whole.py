@@ -13,6 +13,7 @@ from feedsvc.history.sqlite.engine import BUSY_SECONDS, Engine
 from feedsvc.history.sqlite.facts import Facts
 from feedsvc.history.sqlite.feed import Feed
 from feedsvc.history.sqlite.findings import Findings
+from feedsvc.history.sqlite.hunts import Hunts
 from feedsvc.history.sqlite.opening import open_engine
 from feedsvc.history.sqlite.quotas import Quotas
 from feedsvc.history.sqlite.runs import Runs
@@ -30,6 +31,7 @@ class SqliteHistory:
         self.partners = Partners(engine)
         self.exports = Exports(engine)
         self.quotas = Quotas(engine)
+        self.hunts = Hunts(engine, self.facts)
 
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction."""
