@@ -24,7 +24,6 @@ from feedsvc.sources.port import Line, LogFormat, LogParser, Parsed, Waiting
 HOLDERS = ("hits", "results", "events", "logEvents")
 """Keys under which an object that is a whole log holds its records: of Elasticsearch, Splunk and CloudWatch Logs."""
 
-_HOLDER = re.compile(rb'\s*+\{.{0,4096}?"(?:%b)"\s*+:\s*+\[\s*+(?=\{)' % "|".join(HOLDERS).encode(), re.DOTALL)
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\[[\s\[]*+\{")
 _FLAT = rb'[^"{}\[\]]++'
 _STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
@@ -47,6 +46,14 @@ def _nested(depth: int) -> bytes:
 
 
 _WHOLE = re.compile(_nested(6), re.DOTALL)
+# From the beginning of an object to the records in it: members with plain values or whole arrays, and objects that begin
+# and end. What follows no key is another object, whose records are its own.
+_MEMBER = rb"(?>[\s,}]++|%b\s*+:[ \t]*+(?:\{|%b|%b|[\w.+-]++))" % (
+    _STRING,
+    _STRING,
+    _nested(5).replace(rb"[{\[]", rb"\[", 1),
+)
+_HOLDER = re.compile(rb'\s*+\{(?:%b)*?\s*+"(?:%b)"\s*+:\s*+\[\s*+(?=\{)' % (_MEMBER, "|".join(HOLDERS).encode()), re.DOTALL)
 _LAID_OUT = re.compile(rb"\s*+\{[ \t]*+\r?\n")
 
 

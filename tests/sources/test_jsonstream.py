@@ -216,6 +216,22 @@ class TestDetection:
     def test_anything_else_is_none(self, head: bytes) -> None:
         assert not is_stream(head)
 
+    @pytest.mark.parametrize(
+        "torn", [b'{"a":1,"b":"c', b'{"a":"b"', b'{"a":1,', b'{"a":{"b":1}', b'{"a":{"b":1},"c', b'{"a":tr']
+    )
+    def test_a_torn_first_line_does_not_make_the_next_one_hold_all_others(self, torn: bytes) -> None:
+        envelope = b'{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","message":"x"}]}\n'
+        assert not is_stream(torn + b"\n" + envelope * 3)
+
+    @pytest.mark.parametrize(
+        "before", [b"", b'"took":1,"_shards":{"total":1,"x":[1,[2]]},"hits":{"total":{"value":1},"max_score":1.5,']
+    )
+    @pytest.mark.parametrize("layout", [b"%b", b"\n %b", b" %b"])
+    def test_what_is_around_records_may_be_any_object(self, before: bytes, layout: bytes) -> None:
+        head = b"{" + layout % before + b'"hits" : [\n {"a":1}, {"a":2'
+        assert is_stream(head)
+        assert as_lines(head) == b'{"a":1}\n'
+
     def test_its_elements_are_shown_as_lines(self) -> None:
         assert as_lines(b'[\n  {\n    "a": "b c"\n  },\n  {"d": 1}, {"cut') == b'{"a":"b c"}\n{"d": 1}\n'
 

@@ -93,6 +93,11 @@ def test_it_is_recognised_by_less_of_it_or_not_at_all(path: Path) -> None:
         assert chosen(head[:size]) in {folder_of(path), ""}
 
 
+@pytest.mark.parametrize("path", REFUSED, ids=ident)
+def test_lines_that_are_refused_are_lines_all_the_same(path: Path) -> None:
+    assert Formats(folder_of(path)).by_head(head_of(path)).name == folder_of(path)
+
+
 HEADS = {path: head_of(path) for path in GOOD}
 TEXTS = {
     path: head for path, head in HEADS.items() if not re.search(rb"[\x00-\x08]", head) and not jsonstream.is_stream(head)
