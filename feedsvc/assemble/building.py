@@ -7,10 +7,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from feedsvc import clock, plugins
-from feedsvc.config import CollectionSettings, ExportSettings, Place, Settings, SourceSettings
+from feedsvc.config import CollectionSettings, ExportSettings, ListenPlace, Place, Settings, SourceSettings
 from feedsvc.errors import ConfigError, Fault, PluginError
 from feedsvc.model import Collection
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from feedsvc.http import Client
     from feedsvc.pipeline.parts import Billing, Export
     from feedsvc.publish.port import BlockListFormat
-    from feedsvc.sources.port import Provider, Source
+    from feedsvc.sources.listening import Listener
+    from feedsvc.sources.logs import Formats
+    from feedsvc.sources.port import Provider, Sent, Source
 
 Configured = TypeVar("Configured", SourceSettings, ExportSettings)
 Built = TypeVar("Built")
@@ -29,7 +32,7 @@ def faults(loaded: Settings) -> list[Fault]:
     """What is wrong with the plug-ins that the settings ask for: unknown ones, and each of their keys at fault."""
     with ExitStack() as stack:
         client = _client(loaded, stack, threading.Event())
-        _, of_sources = _build(loaded.sources, lambda one: _source(one, client))
+        _, of_sources = _build(loaded.sources, lambda one: _source(one, client, loaded.state))
         _, of_exports = _build(loaded.exports, _format)
     return [*of_sources, *of_exports]
 
@@ -45,7 +48,7 @@ def sources(loaded: Settings, stack: ExitStack, stop: threading.Event) -> tuple[
         ConfigError: with every fault of their settings.
     """
     client = _client(loaded, stack, stop)
-    return _all_right(*_build(loaded.sources, lambda one: _source(one, client)))
+    return _all_right(*_build(loaded.sources, lambda one: _source(one, client, loaded.state)))
 
 
 def billing(loaded: Settings) -> Mapping[str, Billing]:
@@ -125,8 +128,8 @@ def _client(loaded: Settings, stack: ExitStack, stop: threading.Event) -> Client
     return stack.enter_context(Client(contact=loaded.producer.contact, stopping=stop.is_set))
 
 
-def _source(one: SourceSettings, client: Client) -> Source:
-    return _log(one) if one.kind == "log" else _pdns(one, client)
+def _source(one: SourceSettings, client: Client, state: Path) -> Source:
+    return _log(one, state) if one.kind == "log" else _pdns(one, client)
 
 
 def _pdns(one: SourceSettings, client: Client) -> Source:
@@ -141,13 +144,55 @@ def _provider(one: SourceSettings) -> Provider:
     return provider
 
 
-def _log(one: SourceSettings) -> Source:
+def _log(one: SourceSettings, state: Path) -> Source:
+    from feedsvc.sources.following import LogSource
+    from feedsvc.sources.spooled import SpooledSource
+
+    if one.listen is None:
+        return LogSource(one.name, one.path, _formats(one))
+    _sent(one)
+    return SpooledSource(one.name, _spool(one, state), str(one.listen), _formats(one))
+
+
+def _formats(one: SourceSettings) -> Formats:
     from datetime import UTC
 
-    from feedsvc.sources.following import LogSource
     from feedsvc.sources.logs import Formats
 
-    return LogSource(one.name, one.path, Formats(one.format, one.options, one.tz or UTC))
+    return Formats(one.format, one.options, one.tz or UTC)
+
+
+def _sent(one: SourceSettings) -> Sent:
+    """The format of a log that is sent to us.
+
+    Raises:
+        PluginError: it is written to files alone.
+    """
+    from feedsvc.sources.logs import AUTO
+    from feedsvc.sources.port import Sent
+
+    if one.format != AUTO:
+        found = _formats(one).by_name(one.format).format
+        if isinstance(found, Sent):
+            return found
+    raise PluginError(f"format {one.format!r} comes over no socket; `listen` needs one that does: dnstap, powerdns")
+
+
+def _spool(one: SourceSettings, state: Path) -> Path:
+    return state.with_name(f"{state.name}-spool") / one.name
+
+
+def listeners(loaded: Settings) -> tuple[Listener, ...]:
+    """What takes the logs that are sent to us, to be started; the settings are known to be right."""
+    return tuple(_listener(one, one.listen, loaded.state) for one in loaded.sources if one.listen is not None)
+
+
+def _listener(one: SourceSettings, place: ListenPlace, state: Path) -> Listener:
+    from feedsvc.sources.listening import Listener
+    from feedsvc.sources.spool import Spool
+
+    sent = _sent(one)
+    return Listener(one.name, place, sent, Spool(_spool(one, state), sent.preamble(), one.spool_mib * 1024 * 1024))
 
 
 def _format(one: ExportSettings) -> BlockListFormat:

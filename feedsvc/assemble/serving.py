@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -37,20 +38,22 @@ def serve(loaded: Settings) -> None:
 
     Raises:
         ConfigError: with every fault of configuration, rules and plug-in settings.
-        UsageError: the address to listen on is not to be had.
+        UsageError: an address to listen on is not to be had.
     """
     log_to_stderr(logging.INFO)
-    with ending() as stop, http(loaded) as server:
+    with ending() as stop, http(loaded) as server, ExitStack() as started:
+        ears = [started.enter_context(listener.start()) for listener in building.listeners(loaded)]
         schedule = Schedule([_job(loaded, one, stop) for one in loaded.sources], clock.utc_now)
         schedule.start()
         log.info("serve.ready", taxii=f"{server.url}{PREFIX}/", exports=f"{server.url}/exports/index.json")
-        while not stop.wait(1.0) and server.wait(0) is None:
+        while not stop.wait(1.0) and server.wait(0) is None and all(ear.alive for ear in ears):
             pass
-        asked = stop.is_set()
+        asked, deaf = stop.is_set(), not all(ear.alive for ear in ears)
         stop.set()
         schedule.stop()
     if not asked:
-        raise serving.ServingFailed("the HTTP process ended on its own; what it had to say is on stderr")
+        who = "what listens for logs" if deaf else "the HTTP process"
+        raise serving.ServingFailed(f"{who} ended on its own; what it had to say is on stderr")
 
 
 def http(loaded: Settings) -> serving.HttpServer:

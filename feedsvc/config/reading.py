@@ -127,7 +127,7 @@ def _keys(base: Path, environ: Mapping[str, str]) -> dict[str, Key]:
         "timezone": Key(ZONE, "where a day begins, for diffs and digests"),
         "producer": Key(_PRODUCER, "who publishes"),
         "http": Key(_http(base), "where we listen, and what we say of ourselves there"),
-        "source": Key(_tables(source(base, environ), "source", "name"), "a provider to ask, or logs to follow"),
+        "source": Key(_tables(source(base, environ), "source", "name", "listen"), "a provider to ask, or logs to follow"),
         "collection": Key(_tables(COLLECTION, "collection", "alias", "id"), "a TAXII collection"),
         "export": Key(_tables(EXPORT, "export", "name"), "a block list file"),
         "notice": Key(_NOTICE, "a message to people, in a later version"),

@@ -74,6 +74,19 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenPlace:
+    """Where a source listens: the path of a socket, or an IP address and a port."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"unix:{self.path}" if self.path else f"tcp:{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSettings:
     """One `[[source]]`.
 
@@ -84,6 +97,9 @@ class SourceSettings:
         tlp: how far what it says may be passed on; None leaves it to the provider's terms.
         fronts: names of findings that are asked about in a poll, to find those that point at them.
         overlap: how far behind the since-mark to ask again; None leaves it to the provider.
+        path: of a log that is read from files; "" of one that is sent to us.
+        listen: where it is sent to.
+        spool_mib: how much of that is kept until it is read, in MiB.
         options: all other keys, for the plug-in's `Options`.
     """
 
@@ -94,6 +110,8 @@ class SourceSettings:
     url: str = ""
     format: str = "auto"
     path: str = ""
+    listen: ListenPlace | None = None
+    spool_mib: int = 256
     tz: ZoneInfo | None = None
     daily_quota: int | None = None
     reserved: float = 0.1

@@ -9,10 +9,10 @@ from feedsvc.config import secrets
 from feedsvc.config.nodes import Node
 from feedsvc.config.settings import Place, Secret, SourceSettings
 from feedsvc.config.shapes import Key, Shape, choice, duration, gather, real, schema_of, whole
-from feedsvc.config.values import SAFE_NAME, TLP, URL, ZONE, pattern
+from feedsvc.config.values import SAFE_NAME, TLP, URL, ZONE, pattern, place
 from feedsvc.errors import Fault
 
-_NEEDED = {"pdns": "provider", "log": "path"}
+_NEEDED = {"pdns": ("provider",), "log": ("path", "listen")}  # one of these
 
 _COMMON = {
     "name": Key(SAFE_NAME, "what it is called in cursors, evidence and `status`", needed=True),
@@ -35,6 +35,8 @@ def _log(base: Path) -> dict[str, Key]:
     return {
         "format": Key(SAFE_NAME, "the plug-in that reads it, or auto; `feedsvc plugins logs` lists them"),
         "path": Key(pattern(base), "the files, by a pattern"),
+        "listen": Key(place(base), "where a program sends it to, instead of files"),
+        "spool_mib": Key(whole(1, 1_000_000), "how much of what was sent is kept until it is read, in MiB"),
         "tz": Key(ZONE, "the zone of times that are written without one"),
     }
 
@@ -62,9 +64,12 @@ def _kind_faults(node: Node, kinds: Mapping[str, Mapping[str, Key]]) -> Iterator
     kind = node.child("kind")
     if kind is None or not isinstance(kind.value, str) or kind.value not in kinds:
         return
-    needed = _NEEDED[kind.value]
-    if node.child(needed) is None:
+    given = [child for name in _NEEDED[kind.value] if (child := node.child(name)) is not None]
+    if not given:
+        needed = _NEEDED[kind.value][0]
         yield node.fault(f"kind {kind} needs the key {needed!r}, {kinds[kind.value][needed].says}")
+    for child in given[1:]:
+        yield child.fault(f"stands beside {_NEEDED[kind.value][0]!r}, and a log comes one way alone; take one of them out")
     other = "log" if kind.value == "pdns" else "pdns"
     foreign = kinds[other].keys() | (secrets.KEYS if other == "pdns" else frozenset())
     for _, child in node.only(foreign).children():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import glob
+import ipaddress
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from feedsvc.config.nodes import Node
+from feedsvc.config.settings import ListenPlace
 from feedsvc.config.shapes import Shape, choice, parsed
 from feedsvc.model import Tlp
 
@@ -17,6 +20,7 @@ _SAFE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _KEBAB = r"[a-z0-9]{1,64}(-[a-z0-9]{1,64})*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_SOCKET_PATH = 96  # unix(7) has 108; ours is made under a longer name
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 
 
@@ -83,6 +87,22 @@ def _listen(text: str) -> tuple[str, int]:
     return match.group(1) or match.group(2), int(match.group(3))
 
 
+def _place(text: str, base: Path) -> ListenPlace:
+    kind, _, rest = text.partition(":")
+    if kind == "unix" and rest:
+        path = str(base / _path(rest))
+        if len(os.fsencode(path)) > _SOCKET_PATH:
+            raise ValueError(f"is longer than a socket's path may be; give one of at most {_SOCKET_PATH} octets")
+        return ListenPlace(path=path)
+    if kind == "tcp" and rest:
+        host, port = _listen(rest if ":" in rest else f"127.0.0.1:{rest}")
+        try:
+            return ListenPlace(host=str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)), port=port)
+        except ValueError as err:
+            raise ValueError("has a name where an IP address belongs; give one such as tcp:127.0.0.1:6000") from err
+    raise ValueError("is no place to listen on; give one such as unix:/run/feedsvc/dnstap.sock or tcp:127.0.0.1:6000")
+
+
 def _path(text: str) -> Path:
     if text.startswith("~"):
         raise ValueError("begins with ~, which nobody replaces here; write the folder out")
@@ -113,6 +133,11 @@ URL = Shape(_ANY_URL.expected, _read_url, _ANY_URL.schema)
 def path(base: Path) -> Shape[Path]:
     """A path; a relative one starts at `base`."""
     return parsed(lambda text: base / _path(text), "a path")
+
+
+def place(base: Path) -> Shape[ListenPlace]:
+    """Where a program sends its log to; a relative path starts at `base`."""
+    return parsed(lambda text: _place(text, base), "a place such as unix:/run/feedsvc/dnstap.sock or tcp:127.0.0.1:6000")
 
 
 def _is_there(file: Path) -> bool:

@@ -43,7 +43,7 @@ def framing(content_type: bytes, firsts: Collection[int], sound: Callable[[bytes
     mark = start(content_type)
 
     def size(buffer: bytearray, at: int) -> int:
-        whole = _size(buffer, at)
+        whole = size_of(buffer, at)
         if len(buffer) - at < 5:
             return 0
         return whole if buffer.startswith(_ESCAPE, at) or buffer[at + 4] in firsts else LOST
@@ -56,7 +56,14 @@ def framing(content_type: bytes, firsts: Collection[int], sound: Callable[[bytes
 
 def start(content_type: bytes) -> bytes:
     """The control frame that begins a stream."""
-    fields = _UINT32.pack(START) + _LENGTHS.pack(_CONTENT_TYPE, len(content_type)) + content_type
+    return control(START, content_type)
+
+
+def control(kind: int, content_type: bytes = b"") -> bytes:
+    """A control frame."""
+    fields = _UINT32.pack(kind)
+    if content_type:
+        fields += _LENGTHS.pack(_CONTENT_TYPE, len(content_type)) + content_type
     return _LENGTHS.pack(0, len(fields)) + fields
 
 
@@ -96,7 +103,8 @@ def control_of(frame: bytes) -> Control:
     return Control(kind, tuple(found))
 
 
-def _size(buffer: bytearray, at: int) -> int:
+def size_of(buffer: bytearray, at: int) -> int:
+    """See `Framing.size`; as far as its first octets tell."""
     if len(buffer) - at < 4:
         return 0
     (size,) = _UINT32.unpack_from(buffer, at)

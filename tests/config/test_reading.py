@@ -214,6 +214,7 @@ shrink = 20
 
 PDNS = '[[source]]\nname = "a"\nkind = "pdns"\nprovider = "cof"\n'
 LOG = '[[source]]\nname = "a"\nkind = "log"\npath = "x"\n'
+SENT = '[[source]]\nname = "b"\nkind = "log"\nlisten = "tcp:127.0.0.1:6000"\n'
 EXPORT = '[[export]]\nname = "a"\nformat = "hosts"\n'
 COLLECTION = '[[collection]]\nalias = "a"\n'
 
@@ -245,6 +246,23 @@ COLLECTION = '[[collection]]\nalias = "a"\n'
         ('[collection]\nalias = "a"', 1, "[[collection]], in two brackets"),
         ("source = [1]", 1, "give a table"),
         ("producer = 3", 1, "give a table"),
+        # Where logs are sent to.
+        (LOG + 'listen = "tcp:6000"', 5, "stands beside 'path', and a log comes one way alone"),
+        *(
+            (LOG.replace('path = "x"', f'listen = "{place}"'), 4, words)
+            for place, words in {
+                "/run/dnstap.sock": "is no place to listen on; give one such as unix:",
+                "unix:": "is no place to listen on",
+                "udp:127.0.0.1:53": "is no place to listen on",
+                "tcp:": "is no place to listen on",
+                "tcp:localhost.example:6000": "has a name where an IP address belongs",
+                "tcp:127.0.0.1": "is no address and port",
+                "tcp:127.0.0.1:70000": "is no address and port",
+                f"unix:/run/{'x' * 100}": "is longer than a socket's path may be",
+            }.items()
+        ),
+        (SENT.replace('"b"', '"c"') + SENT, 8, "stands on line 4 already"),
+        (SENT + "spool_mib = 0", 5, "from 1 to 1000000"),
         # Numbers and truths.
         ("[http]\npage_limit = 0", 2, "from 1 to 10000, not 0"),
         ("[http]\npage_limit = 1000.0", 2, "not 1000.0"),

@@ -198,3 +198,21 @@ class Rotation:
         for number in numbers:
             self._log.with_name(f"{self._log.name}.{number}").rename(self._log.with_name(f"{self._log.name}.{number + 1}"))
         self._log.rename(self._log.with_name(f"{self._log.name}.1"))
+
+
+class Recursor(Daemon):
+    """PowerDNS Recursor in front of another server, which is all that it asks; sends its protobuf stream to a port."""
+
+    def __init__(self, folder: Path, upstream: int, stream: int) -> None:
+        super().__init__(folder)
+        self._upstream = upstream
+        self._stream = stream
+
+    def command(self) -> list[str]:
+        (self.folder / "protobuf.lua").write_text(f'protobufServer("127.0.0.1:{self._stream}")\n')
+        (self.folder / "recursor.conf").write_text(
+            f"local-address=127.0.0.1\nlocal-port={self.port}\nforward-zones=.=127.0.0.1:{self._upstream}\n"
+            f"lua-config-file={self.folder}/protobuf.lua\nsocket-dir={self.folder}\ndnssec=off\nsecurity-poll-suffix=\n"
+            "daemon=no\nwrite-pid=no\ndisable-syslog=yes\nthreads=1\nsetuid=\nsetgid=\n"
+        )
+        return [need_tool("pdns_recursor", "pdns-recursor"), f"--config-dir={self.folder}"]

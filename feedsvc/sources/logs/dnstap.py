@@ -7,9 +7,10 @@ Switch on what clients were answered; nothing more is needed:
     dnsdist     `addResponseAction(AllRule(), DnstapLogResponseAction("name", newFrameStreamUnixLogger("/run/dnstap.sock")))`
     CoreDNS     `dnstap /run/dnstap.sock full`; without `full` there are no messages in it
 
-All but BIND write to a socket; `fstrm_capture -t protobuf:dnstap.Dnstap -u /run/dnstap.sock -w /var/log/dnstap.fstrm` makes
-files of that. A file is one stream or several, each with an end or without (a server that was killed). Where a frame was cut
-short, the next stream is looked for; what lies between is counted as one line that could not be read.
+All but BIND write to a socket, and BIND does with `dnstap-output unix "/run/dnstap.sock";`: let a source with `listen =
+"unix:/run/dnstap.sock"` take that. `fstrm_capture -t protobuf:dnstap.Dnstap -u /run/dnstap.sock -w /var/log/dnstap.fstrm`
+makes files of it. A file is one stream or several, each with an end or without (a server that was killed). Where a frame was
+cut short, the next stream is looked for; what lies between is counted as one line that could not be read.
 
 Of a message are read: who asked (`query_address`), when (`response_time`; of a query `query_time`), and of the DNS message
 the asked name and type, CNAMEs and addresses, by their owners. Not read: identity, version, ports, zones, policies, and
@@ -41,6 +42,7 @@ from feedsvc.sources.once import Once, Side
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable
 from feedsvc.sources.records import is_name
+from feedsvc.sources.sessions import FrameStream
 
 CONTENT_TYPE = b"protobuf:dnstap.Dnstap"
 
@@ -112,6 +114,14 @@ class Dnstap:
     def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
         """See `Framed`."""
         return frames.cut(_FRAMING, blocks, start)
+
+    def session(self) -> FrameStream:
+        """See `Sent`."""
+        return FrameStream(CONTENT_TYPE)
+
+    def preamble(self) -> bytes:
+        """See `Sent`."""
+        return framestreams.start(CONTENT_TYPE)
 
 
 class DnstapParser:

@@ -1,11 +1,12 @@
-"""The protobuf stream of PowerDNS Recursor and dnsdist, written to a file as it comes.
+"""The protobuf stream of PowerDNS Recursor and dnsdist, as it comes over a socket or was written to a file.
 
 Switch on in the Recursor `protobufServer("192.0.2.1:4242")` (Lua), or `logging.protobuf_servers` (YAML, from 5.1 on); leave
 A, AAAA and CNAME among its `exportTypes`, as they are unless somebody changed that. In dnsdist add
 `addResponseAction(AllRule(), RemoteLogResponseAction(newRemoteLogger("192.0.2.1:4242"), nil, true))`; without that `true` it
-leaves CNAMEs out, and of the names on a way the first and the last alone are seen. At that address a program writes what
-comes to a file: `socat -u TCP-LISTEN:4242,reuseaddr OPEN:/var/log/pdns.pb,creat,append`, started again whenever it ends. It
-takes one connection: the messages of several, written to one file, would run into each other.
+leaves CNAMEs out, and of the names on a way the first and the last alone are seen. At that address a source with `listen =
+"tcp:192.0.2.1:4242"` takes it. Or a program writes what comes to a file:
+`socat -u TCP-LISTEN:4242,reuseaddr OPEN:/var/log/pdns.pb,creat,append`, started again whenever it ends. It takes one
+connection: the messages of several, written to one file, would run into each other.
 
 The stream is messages (PBDNSMessage, https://github.com/PowerDNS/dnsmessage), each behind its length in two octets. It has
 no beginning and no end. Where it was broken off, the next message is looked for by its first octets; what lies between is
@@ -43,6 +44,7 @@ from feedsvc.sources.once import Once, Side
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable
 from feedsvc.sources.records import is_name
+from feedsvc.sources.sessions import Frames
 
 MessageType = Literal["query", "response", "incoming-response"]
 
@@ -113,6 +115,14 @@ class PowerDns:
     def cut(self, blocks: Iterator[bytes], start: int) -> Iterator[Line]:
         """See `Framed`."""
         return frames.cut(_FRAMING, blocks, start)
+
+    def session(self) -> Frames:
+        """See `Sent`."""
+        return Frames(_FRAMING)
+
+    def preamble(self) -> bytes:
+        """See `Sent`: the stream has no beginning."""
+        return b""
 
 
 class PowerDnsParser:
