@@ -32,7 +32,12 @@ def squid(draw: st.DrawFn, one: Asked) -> Written:
     line += f"{pick(draw, '-', 'user@REALM', 'a%20user')} {way}/{place} "
     line += pick(draw, "-", "text/html", "text/html;charset=utf-8")
     before = behind_syslog(draw, one, pick(draw, "squid", "(squid-1)")).text if draw(st.booleans()) else b""
-    return Written(before + (line + pick(draw, "", r" [Accept:%20*/*\r\n]") + end(draw)).encode(), seconds + milli / 1000)
+    return Written(
+        before + (line + pick(draw, "", r" [Accept:%20*/*\r\n]") + end(draw)).encode(),
+        seconds + milli / 1000,
+        answers=1,
+        chain=False,
+    )
 
 
 def passivedns(draw: st.DrawFn, one: Asked) -> Written:
@@ -65,7 +70,7 @@ def passivedns(draw: st.DrawFn, one: Asked) -> Written:
             )
         else:
             said.append(f"{time}||{one.client}||9.9.9.9||IN||{owner}.||{rrtype}||{data}||{tail}")
-    return Written("".join(line + stop for line in said).encode(), one.when.timestamp() if not old else float(time))
+    return Written("".join(line + stop for line in said).encode(), float(time), answers=1)
 
 
 def infoblox(draw: st.DrawFn, one: Asked) -> Written:

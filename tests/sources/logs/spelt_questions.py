@@ -38,10 +38,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Text that says it, and the time that it gives away: seconds alone, or more."""
+    """Text that says it, or as much of it as there is room for.
+
+    Attributes:
+        time: seconds alone, or more.
+        answers: how many of the addresses are in it.
+        chain: whether the CNAMEs are.
+    """
 
     text: bytes
     time: float
+    answers: int = 4
+    chain: bool = True
 
 
 _NAMES = st.lists(_LABEL, min_size=1, max_size=3).map(lambda labels: ".".join([*labels, "example", "net"]))
@@ -236,5 +244,3 @@ WRITERS: Mapping[str, Callable[[st.DrawFn, Asked], Written]] = {
     "coredns": coredns,
     "umbrella": umbrella,
 }
-
-WITHOUT_ANSWERS = frozenset({"bind", "unbound", "coredns", "umbrella"})
