@@ -9,6 +9,7 @@ what it waited for.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ MOST = 64
 """Parsers that are kept."""
 
 _LONGEST_PLACE = 200
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Found = LogRecord | BadLine
 
@@ -60,7 +62,7 @@ class Inner:
             place: where it came from; "" when nobody says.
             offset: where what wraps it begins.
         """
-        place = place if len(place) <= _LONGEST_PLACE else hashlib.sha256(place.encode("utf-8", "replace")).hexdigest()
+        place = _known_as(place)
         name = self._name_of(text, place)
         if not name:
             return (BadLine(offset, "wrapped record that no format fits", text[:SAMPLE]),)
@@ -116,6 +118,13 @@ class Inner:
         if self._latest.get(place) == name:
             del self._latest[place]
         return finish(reader.parser)
+
+
+def _known_as(place: str) -> str:
+    """A place as it is remembered: as it is told, or by its fingerprint where it is too long, or holds stray octets."""
+    if len(place) <= _LONGEST_PLACE and _SURROGATE.search(place) is None:
+        return place
+    return hashlib.sha256(place.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _stored(state: str) -> list[tuple[str, str, str]]:

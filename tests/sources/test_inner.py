@@ -57,6 +57,19 @@ def test_an_array_within_is_read_as_one() -> None:
     assert (names(found), [one.offset for one in found]) == (["one", "two"], [7, 7])
 
 
+@pytest.mark.parametrize(
+    "place", ["a\udc82b", "\ud800", "\udfff" * 300, "x" * 5000], ids=["octet", "half", "halves", "long"]
+)
+def test_a_place_that_is_no_text_is_remembered_all_the_same(place: str) -> None:
+    inner = Inner(FORMATS)
+    assert names(inner.parse(dnsmasq(1, "query[A] a.example.net from 10.3.0.5"), place, 0)) == []
+    assert names(inner.parse(dnsmasq(1, "query[A] b.example.net from 10.3.0.5"), place + "b", 0)) == []
+    later = Inner(FORMATS, inner.state())
+    assert names(later.parse(dnsmasq(1, "reply a.example.net is 198.51.100.7"), place, 9)) == []
+    found = {one.rrname: len(one.answers) for one in later.finish() if isinstance(one, LogRecord)}
+    assert found == {"a.example.net": 1, "b.example.net": 0}
+
+
 def test_what_no_format_fits_is_told() -> None:
     inner = Inner(FORMATS)
     (found,) = inner.parse(b"what is this " + b"x" * 500, "a", 3)
