@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 
-from feedsvc import assemble
+from feedsvc import assemble, clock
 from feedsvc.config import Settings
 from feedsvc.errors import PluginError, UsageError
 from feedsvc.sources.logs import Formats
@@ -22,13 +22,21 @@ class Sweep:
     """
 
     def __init__(
-        self, loaded: Settings, paths: Sequence[str], *, watch: str, form: str, progress: Callable[[str], None]
+        self,
+        loaded: Settings,
+        paths: Sequence[str],
+        *,
+        watch: str,
+        form: str,
+        progress: Callable[[str], None],
+        every_line: bool = False,
     ) -> None:
         """Make it ready.
 
         Args:
             watch: this rule alone; every rule when empty.
             form: a log format, or `auto`.
+            every_line: parse every line, and not only those that may tell of a netblock.
 
         Raises:
             ConfigError: with every fault of the rules.
@@ -38,6 +46,8 @@ class Sweep:
         self._formats = _formats(form)
         self._paths = paths
         self._progress = progress
+        self._every_line = every_line
+        self._began = clock.monotonic()
         self.troubles: list[Trouble] = []
 
     def lines(self) -> Iterator[str]:
@@ -49,13 +59,13 @@ class Sweep:
             self._matcher.match,
             report=self.troubles.append,
             progress=self._tell,
+            every_line=self._every_line,
         )
         for hit in hits:
             yield json.dumps(dataclasses.asdict(hit), ensure_ascii=False)
 
     def _tell(self, done: int, total: int | None) -> None:
-        of = f" of {total / 1e6:.0f} MB" if total is not None else " MB"
-        self._progress(f"swept {done / 1e6:.0f}{of}")
+        self._progress(progress_text(done, total, clock.monotonic() - self._began))
 
 
 def _formats(form: str) -> Formats:
@@ -63,6 +73,22 @@ def _formats(form: str) -> Formats:
         return Formats(form)
     except PluginError as err:
         raise UsageError(f"--format {form}: {err}") from err
+
+
+def progress_text(done: int, total: int | None, seconds: float) -> str:
+    """How far a sweep is, and how long the rest will take at the speed that it had so far.
+
+    Args:
+        done, total: bytes; the total is not known when a pipe is among the files.
+        seconds: since it began.
+    """
+    if total is None:
+        return f"swept {done / 1e6:.0f} MB"
+    said = f"swept {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    if not done or done > total:
+        return said
+    minutes, rest = divmod(round(seconds * (total - done) / done), 60)
+    return f"{said}, {minutes}:{rest:02d} left"
 
 
 def trouble_text(trouble: Trouble) -> str:

@@ -14,13 +14,18 @@ def sweep(
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, folders, globs; `-` is standard input.")],
     watch: Annotated[str, typer.Option(help="Only this rule.")] = "",
     form: Annotated[str, typer.Option("--format", help="The log's format; `auto` decides by the first bytes.")] = "auto",
+    every_line: Annotated[
+        bool,
+        typer.Option("--every-line", help="Parse every line, and tell all that cannot be understood. Ten times slower."),
+    ] = False,
 ) -> None:
     """Search log files for names that the rules watch for."""
     from feedsvc import assemble
     from feedsvc.assemble.sweeping import Sweep, trouble_text
 
     with printing.progress() as progress:
-        search = Sweep(assemble.settings(context.obj), paths, watch=watch, form=form, progress=progress)
+        settings = assemble.settings(context.obj)
+        search = Sweep(settings, paths, watch=watch, form=form, progress=progress, every_line=every_line)
         for line in search.lines():
             if not printing.say(line, at_once=False):
                 return

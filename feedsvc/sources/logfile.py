@@ -32,7 +32,8 @@ HEAD = 64 * 1024
 SAMPLE = 200
 """Bytes kept of a line that is too long."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which is left out of the first line."""
 
 
 class LogDamaged(SourceError):
@@ -106,6 +107,25 @@ class LogFile:
         if not self.compression:
             return self._raw_blocks(start)
         return compression.from_offset(self._expanded(), start)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can be read once."""
+        return self._file is None
+
+    def read_into(self, buffer: memoryview, start: int) -> int:
+        """Put bytes from an offset on into a buffer, of a file that is not compressed; how many, 0 at its end.
+
+        Raises:
+            SourceError: the system could not read on.
+        """
+        assert self._file is not None
+        try:
+            read = os.preadv(self._file, [buffer], start)
+        except OSError as err:
+            raise SourceError(f"{self.name}: {reason(err)}") from err
+        self.consumed = start + read
+        return read
 
     def slice(self, start: int, size: int) -> bytes:
         """Uncompressed bytes from an offset on: `size` of them, or as many as there are."""
@@ -182,7 +202,7 @@ def peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         taken.append(block)
         if b"\n" in block or sum(map(len, taken)) >= HEAD:
             break
-    return b"".join(taken)[:HEAD].removeprefix(_BOM), chain(taken, blocks)
+    return b"".join(taken)[:HEAD].removeprefix(BOM), chain(taken, blocks)
 
 
 def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
@@ -194,8 +214,8 @@ def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:
     offset, rest, dropped = start, b"", 0
     for block in blocks:
         pieces = (rest + block).split(b"\n")
-        if offset == 0 and pieces[0].startswith(_BOM):
-            offset, pieces[0] = len(_BOM), pieces[0][len(_BOM) :]
+        if offset == 0 and pieces[0].startswith(BOM):
+            offset, pieces[0] = len(BOM), pieces[0][len(BOM) :]
         rest = pieces.pop()
         for piece in pieces:
             following = offset + dropped + len(piece) + 1

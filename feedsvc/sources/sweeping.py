@@ -19,10 +19,12 @@ from feedsvc import clock
 from feedsvc.errors import SourceError
 from feedsvc.model import Match, Observation
 from feedsvc.names import Netblock, NetblockMap
-from feedsvc.sources.logfile import LogFile, cut, expand, finish, peek, read_line, reason
+from feedsvc.sources.logfile import LogFile, expand, reason
 from feedsvc.sources.logs import Formats
-from feedsvc.sources.port import BadLine, Line, LogParser, LogRecord
-from feedsvc.sources.records import Refusals, faults, inside, is_name, observations
+from feedsvc.sources.records import inside, is_name, observations
+from feedsvc.sources.searching import Found, Report, Searcher, Sought, Trouble
+
+__all__ = ["STDIN", "Found", "Hit", "Progress", "Report", "Sought", "Trouble", "Wanted", "locate", "search", "sweep"]
 
 STDIN = "-"
 
@@ -59,46 +61,6 @@ class Hit:
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What a sweep could not read.
-
-    Attributes:
-        lines: how many lines were refused for this reason; 0 when it is the file, or all of it from some place on.
-        sample: the first of these lines, escaped and cut to 200 characters.
-    """
-
-    file: str
-    reason: str
-    lines: int = 0
-    sample: str = ""
-
-
-Report = Callable[[Trouble], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What is looked for.
-
-    Attributes:
-        netblocks: an answer that lies in one of them.
-        names: canonical names of findings, whose lookups are wanted as well.
-    """
-
-    netblocks: Sequence[Netblock]
-    names: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One record that tells of something sought, and the file and format it was read by."""
-
-    record: LogRecord
-    file: str
-    format: str
-
-
 def sweep(
     paths: Sequence[str],
     formats: Formats,
@@ -108,6 +70,7 @@ def sweep(
     report: Report,
     progress: Progress | None = None,
     stdin: IO[bytes] | None = None,
+    every_line: bool = False,
 ) -> Iterator[Hit]:
     """Search files, folders with all below them, globs, and standard input (`-`), in the order given.
 
@@ -115,10 +78,14 @@ def sweep(
         netblocks: those of all watches; an answer outside of them is not shown to `wanted`.
         report: is told of everything that could not be read; the sweep goes on with the rest.
         stdin: what `-` reads; the process's own when None.
+        every_line: parse every line, so that all that cannot be understood is told (see `feedsvc.sources.searching`).
     """
     inner = NetblockMap(netblocks)
     files = locate(paths, report)
-    for found in search(files, formats, Sought(netblocks), report=report, progress=progress, stdin=stdin):
+    found_in = search(
+        files, formats, Sought(netblocks), report=report, progress=progress, stdin=stdin, every_line=every_line
+    )
+    for found in found_in:
         yield from _hits_of(found, inner, wanted)
 
 
@@ -130,6 +97,7 @@ def search(
     report: Report,
     progress: Progress | None = None,
     stdin: IO[bytes] | None = None,
+    every_line: bool = False,
 ) -> Iterator[Found]:
     """Every record with an answer inside a netblock, or with a sought name as its own or in its chain, in the files' order.
 
@@ -137,61 +105,22 @@ def search(
         files: paths of files, each read as a whole; `-` is standard input (see `locate`).
         report: is told of everything that could not be read; the search goes on with the rest.
         stdin: what `-` reads; the process's own when None.
+        every_line: parse every line, so that all that cannot be understood is told (see `feedsvc.sources.searching`).
     """
-    one = _Search(formats, sought, report)
+    searcher = Searcher(formats, sought, report, every_line=every_line)
     meter = _Meter(files, progress)
     for file in files:
         try:
             with _opened(file, stdin) as log:
-                yield from one.log(log, meter.watch(log, log.blocks()))
+                yield from searcher.log(log, meter.tick)
         except SourceError as err:
             report(Trouble(file, _without_name(str(err), file)))
-
-
-class _Search:
-    """What stays the same from file to file."""
-
-    def __init__(self, formats: Formats, sought: Sought, report: Report) -> None:
-        self._formats = formats
-        self._netblocks = NetblockMap(sought.netblocks)
-        self._names = frozenset(sought.names)
-        self._report = report
-
-    def log(self, log: LogFile, blocks: Iterator[bytes]) -> Iterator[Found]:
-        """Records of one file, then what of its lines could not be read."""
-        head, blocks = peek(blocks)
-        if not head:
-            return
-        named = self._formats.by_head(head)
-        refusals = Refusals()
-        try:
-            for record in self._told(_records(named.format.parser(), cut(named.format, blocks)), refusals):
-                yield Found(record, log.name, named.name)
-        finally:
-            for refused in refusals.all():
-                self._report(Trouble(log.name, refused.reason, refused.count, refused.sample))
-
-    def _told(self, records: Iterator[LogRecord | BadLine], refusals: Refusals) -> Iterator[LogRecord]:
-        """Those that tell of something sought."""
-        for found in records:
-            if isinstance(found, BadLine):
-                refusals.add(found)
-                continue
-            for fault in faults(found):
-                refusals.add(fault)
-            if self._is_sought(found):
-                yield found
-
-    def _is_sought(self, record: LogRecord) -> bool:
-        names, netblocks = self._names, self._netblocks
-        if names and (record.rrname in names or not names.isdisjoint(record.chain)):
-            return True
-        return any(address in netblocks for address in record.answers)
+        meter.next()
 
 
 def _hits_of(found: Found, netblocks: NetblockMap, wanted: Wanted) -> Iterator[Hit]:
     record = found.record
-    if not is_name(record.rrname):
+    if not record.rrname or not is_name(record.rrname):
         return
     time = _time_text(record.time)
     for address in inside(record, netblocks):
@@ -210,12 +139,6 @@ def _hits_of(found: Found, netblocks: NetblockMap, wanted: Wanted) -> Iterator[H
                 offset=record.offset,
                 format=found.format,
             )
-
-
-def _records(parser: LogParser, lines: Iterator[Line]) -> Iterator[LogRecord | BadLine]:
-    for line in lines:
-        yield from read_line(parser, line)
-    yield from finish(parser)
 
 
 def _time_text(seconds: float) -> str:
@@ -289,17 +212,19 @@ class _Meter:
     def __init__(self, files: Sequence[str], progress: Progress | None) -> None:
         self._progress = progress
         self._before = 0
+        self._done = 0
         sizes = [_size(file) for file in files]
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
 
-    def watch(self, log: LogFile, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same blocks, each told."""
-        before = self._before
-        for block in blocks:
-            self._before = before + log.consumed
-            if self._progress is not None:
-                self._progress(self._before, self._total)
-            yield block
+    def tick(self, log: LogFile) -> None:
+        """Tell how far all is, while a log is read."""
+        self._done = max(self._done, self._before + log.consumed)  # a log may be read once more
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def next(self) -> None:
+        """The log is done."""
+        self._before = self._done
 
 
 def _size(file: str) -> int | None:

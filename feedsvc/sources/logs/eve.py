@@ -41,16 +41,19 @@ Not verified: a file of Suricata 8 (its documentation and source were read); DNS
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.errors import NameRefused
+from feedsvc.names import Netblock
 from feedsvc.sources import heads
 from feedsvc.sources.eve_answers import Seen, is_single, join, questions_of, whole_answer
 from feedsvc.sources.eve_events import Dns, Event, asker_of, end_of, is_event, octets_of, read_event, time_of
 from feedsvc.sources.eve_lookups import Asked, Key, Lookup, Lookups
 from feedsvc.sources.port import BadLine, Kind, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of, host_of, is_for_proxy
+from feedsvc.sources.traces import JSON, Entangled, Traces, text_traces
 
 _REQUESTS = frozenset({"query", "request"})
 _ANSWERS = frozenset({"answer", "response"})
@@ -78,6 +81,11 @@ class Eve:
         """See `LogFormat`; the state is the lookups that wait for their answers."""
         return EveParser(Lookups(state), self._zone)
 
+    def traces(self, netblocks: Sequence[Netblock], names: Sequence[str]) -> Traces | None:
+        """See `Scannable`: an answer of version 2 or 3 tells all by itself; what does not has the log read as a whole."""
+        found = text_traces(netblocks, names, (JSON,), idna=False)
+        return None if found is None else Traces(found, lambda: _Apart(self._zone, requests=bool(names)))
+
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are events."""
         return heads.mostly(head, is_event)
@@ -89,6 +97,11 @@ class EveParser:
     def __init__(self, lookups: Lookups, zone: tzinfo) -> None:
         self._lookups = lookups
         self._zone = zone
+
+    @property
+    def delimits(self) -> bool:
+        """See `Delimiting`: an address is a whole text."""
+        return True
 
     def state(self) -> str:
         """See `LogParser`: the lookups, or nothing when there are none."""
@@ -153,6 +166,32 @@ class EveParser:
         lookup = Lookup(key or (0, 0), [asked])
         found = join(lookup, (owner, rrtype), dns.rdata, seen)
         return [*self._lookups.put(lookup), *found] if key else found or lookup.open()
+
+
+class _Apart(EveParser):
+    """Reads events without those between them, as long as they tell all by themselves.
+
+    Args:
+        zone: as of the format.
+        requests: whether lookups without answers are sought. What becomes of a request shows with events that are not here.
+    """
+
+    def __init__(self, zone: tzinfo, *, requests: bool) -> None:
+        super().__init__(Lookups(), zone)
+        self._requests = requests
+
+    def _ask(self, *_: object) -> list[LogRecord]:
+        if self._requests:
+            raise Entangled
+        return []
+
+    def _take_whole(self, _: Key | None, dns: Dns, questions: list[tuple[str, str]], seen: Seen) -> list[LogRecord]:
+        if not questions or seen.client is None:
+            raise Entangled
+        return whole_answer(dns, questions, seen)
+
+    def _take_one(self, *_: object) -> list[LogRecord]:
+        raise Entangled
 
 
 def _key(event: Event, dns: Dns) -> Key | None:

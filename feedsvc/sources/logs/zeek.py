@@ -41,6 +41,7 @@ Not verified: quic.log and the key `@stream` are read as Zeek's scripts and publ
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -49,6 +50,7 @@ from feedsvc.errors import NameRefused
 from feedsvc.sources import heads, zeek_json, zeek_tsv
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable, address_of, client_of, host_of, name_of
+from feedsvc.sources.traces import JSON, ZEEK, Trace, Traces, text_traces
 from feedsvc.sources.zeek_said import Said, unescape
 from feedsvc.sources.zeek_tsv import Header
 
@@ -59,6 +61,8 @@ _NO_NAME = frozenset({b"", b".", b"<Root>"})  # the root, as Zeek's versions wri
 # Zeek writes names in lower case; what it writes for records of other types begins with a word in upper case or an angle
 # bracket (scripts/base/protocols/dns/main.zeek).
 _OTHER_TYPE = re.compile(rb"[A-Z][A-Z0-9]*:? |<|NSEC3(?:PARAM)?\Z")
+_HEADER = Trace(rb"^#", "pattern", rare=b"#")
+_OF_ADDRESS = frozenset(b"0123456789abcdefABCDEF.:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,11 @@ class Zeek:
         """See `LogFormat`; the state is the header that holds."""
         return ZeekParser(zeek_tsv.header_from(state))
 
+    def traces(self, netblocks: Sequence[names.Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: of other lines, a row needs none but the headers above it."""
+        found = text_traces(netblocks, wanted, (ZEEK, JSON), idna=False)
+        return None if found is None else Traces((*found, _HEADER), self.parser, sure=True)
+
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with a Zeek header, or with a JSON line of any of Zeek's logs."""
         text = head.lstrip(b"\r\n")
@@ -94,6 +103,11 @@ class ZeekParser:
     def state(self) -> str:
         """See `LogParser`: the header, or nothing while there was none."""
         return zeek_tsv.header_text(self._header)
+
+    @property
+    def delimits(self) -> bool:
+        """See `Delimiting`: as long as separators are nothing that an address may hold."""
+        return _OF_ADDRESS.isdisjoint(self._header.separator + self._header.set_separator)
 
     def parse(self, line: bytes, offset: int) -> LogRecord | BadLine | None:
         """See `LogParser`."""

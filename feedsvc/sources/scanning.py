@@ -1,0 +1,189 @@
+"""The lines of a log that hold a trace of what is sought, at the speed at which bytes can be read.
+
+A log goes through one buffer: as much as fits into a processor's cache, the engine over it, and only where it finds
+something the line around it is taken out. Files are read, not mapped: a mapped file that another program shortens ends the
+process.
+What is decompressed is decompressed ahead, by a thread of its own, while the buffer is searched.
+
+Which lines a log has is what `feedsvc.sources.logfile` says; what they mean is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from feedsvc.errors import SourceError
+from feedsvc.names import NetblockMap
+from feedsvc.sources.engines import Engine
+from feedsvc.sources.logfile import BOM, MAX_LINE, SAMPLE
+from feedsvc.sources.port import Line, LogParser
+from feedsvc.sources.readings import address_of
+from feedsvc.sources.traces import Delimiting, Trace
+
+CHUNK = 512 * 1024
+"""Bytes searched at a time: they stay in the cache from one pass to the next."""
+
+GULP = 4
+"""Blocks that are decompressed ahead at once."""
+
+Fill = Callable[[memoryview], int]
+"""Puts the next bytes of a log into a buffer and says how many; 0 at its end."""
+
+_LONGEST_ADDRESS = 45  # characters: six groups of four and a dotted quad
+_LEFT = re.compile(rb"[0-9A-Fa-f:.]*\Z")
+_RIGHT = re.compile(rb"[0-9A-Fa-f:.]*")
+_OF_QUAD = frozenset(b"0123456789.")
+
+
+class Scan:
+    """Looks through one log.
+
+    Args:
+        traces: what to look for, by the numbers under which `engine` finds it.
+        netblocks: those that the traces of addresses are of.
+        parser: is shown each line before the next one is looked for, and says whether addresses stand alone.
+    """
+
+    def __init__(self, traces: tuple[Trace, ...], engine: Engine, netblocks: NetblockMap, parser: LogParser) -> None:
+        self._traces = traces
+        self._engine = engine
+        self._netblocks = netblocks
+        self._delimiting = parser if isinstance(parser, Delimiting) else None
+        self._buffer = bytearray(MAX_LINE + CHUNK)
+        self._view = memoryview(self._buffer)
+        self._held = 0  # bytes in the buffer
+        self._offset = 0  # of its first
+
+    def lines(self, fill: Fill) -> Iterator[Line]:
+        """The lines that hold a trace, and the first one, which may be a header; those that are too long as well."""
+        while got := fill(self._view[self._held : self._held + CHUNK]):
+            self._held += got
+            end = self._buffer.rfind(b"\n", 0, self._held) + 1
+            yield from self._found(end)
+            self._drop(end)
+            if self._held > MAX_LINE:
+                yield self._too_long(fill)
+        if self._held:
+            yield from self._torn()
+
+    def _found(self, end: int) -> Iterator[Line]:
+        """The lines in the first bytes of the buffer that are to be parsed; whole ones."""
+        if not end:
+            return
+        done = 0
+        if not self._offset:
+            done = self._buffer.index(b"\n") + 1
+            yield self._line(0, done)
+        for at, number in self._engine.find(self._view, self._buffer, end):
+            if at < done or not self._counts(at, number):
+                continue
+            begin = self._buffer.rfind(b"\n", done, at) + 1 or done
+            done = self._buffer.index(b"\n", at) + 1
+            yield self._line(begin, done)
+
+    def _line(self, begin: int, end: int) -> Line:
+        offset, text = self._offset + begin, bytes(self._view[begin : end - 1])
+        if not offset and text.startswith(BOM):
+            offset, text = len(BOM), text.removeprefix(BOM)
+        return offset, text.removesuffix(b"\r"), self._offset + end
+
+    def _torn(self) -> Iterator[Line]:
+        """The last line, if it has no end and there is something in it."""
+        found = self._engine.find(self._view, self._buffer, self._held)
+        if self._offset and not any(self._counts(at, number) for at, number in found):
+            return
+        offset, text = self._offset, bytes(self._view[: self._held])
+        if not offset and text.startswith(BOM):
+            offset, text = len(BOM), text.removeprefix(BOM)
+        if text:
+            yield offset, text, None
+
+    def _drop(self, count: int) -> None:
+        """Let go of the first bytes of the buffer."""
+        rest = self._held - count
+        self._view[:rest] = self._view[count : self._held]
+        self._held = rest
+        self._offset += count
+
+    def _too_long(self, fill: Fill) -> Line:
+        """Go on behind a line that is longer than lines are read."""
+        begin, sample = self._offset, bytes(self._view[:SAMPLE])
+        end = 0
+        while not end:
+            self._drop(self._held)
+            self._held = fill(self._view[:CHUNK])
+            if not self._held:
+                return begin, sample, self._offset
+            end = self._buffer.find(b"\n", 0, self._held) + 1
+        self._drop(end)
+        return begin, sample, self._offset
+
+    def _counts(self, at: int, number: int) -> bool:
+        """Whether a match may be what is sought; of an address, as far as what stands around it shows that."""
+        trace = self._traces[number]
+        if not trace.address or self._delimiting is None or not self._delimiting.delimits:
+            return True
+        begin = at + 1 - len(trace.text)
+        if trace.address == "begins" and begin > 0 and self._buffer[begin - 1] in _OF_QUAD:
+            return False
+        left = _LEFT.search(self._buffer[max(0, at - _LONGEST_ADDRESS) : at + 1])
+        right = _RIGHT.match(self._buffer, at + 1, min(self._held, at + _LONGEST_ADDRESS))
+        spelt = (left[0] if left else b"") + (right[0] if right else b"")
+        address = address_of(bytes(spelt))
+        return address is not None and address in self._netblocks
+
+
+# -- bytes -------------------------------------------------------------------------------------------------------------
+
+
+def filler(blocks: Iterator[bytes]) -> Fill:
+    """Fills buffers from blocks of any size, of one at a time: who writes into a pipe may let wait for the next."""
+    rest = memoryview(b"")
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal rest
+        rest = rest or memoryview(next(blocks, b""))
+        size = min(len(rest), len(buffer))
+        buffer[:size] = rest[:size]
+        rest = rest[size:]
+        return size
+
+    return fill
+
+
+def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, made by a thread of their own while those before them are used.
+
+    Raises:
+        SourceError: as the blocks do, after the last one.
+    """
+    gulps = _Gulps(blocks)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+        coming = thread.submit(gulps.take)
+        while gulp := coming.result():
+            coming = thread.submit(gulps.take)
+            yield from gulp
+
+
+class _Gulps:
+    """Takes some blocks at a time, so that threads need not wait for each other at every one."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._fault: SourceError | None = None
+
+    def take(self) -> list[bytes]:
+        """The next ones; nothing at the end."""
+        if self._fault is not None:
+            raise self._fault
+        taken: list[bytes] = []
+        try:
+            taken.extend(islice(self._blocks, GULP))
+        except SourceError as err:
+            if not taken:
+                raise
+            self._fault = err  # what could be read comes first
+        return taken
