@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from feedsvc.errors import SourceError
-from feedsvc.model import Batch, Cursor, End, Outcome, Refused
+from feedsvc.model import Batch, Cursor, End, Outcome, Refused, Sighting
 from feedsvc.sources import identity, spool
 from feedsvc.sources.following import LogSource
 from feedsvc.sources.logs import Formats
@@ -65,7 +65,8 @@ class SpooledSource:
         self._remove_read(positions)
         seen = spool.glance(self._folder)
         for batch in self._log.read(replace(poll, cursors=positions)):
-            yield self._ended(batch, batch.end, seen, told) if batch.end else batch
+            found = replace(batch, sightings=_unfiled(batch.sightings), lookups=_unfiled(batch.lookups))
+            yield self._ended(found, found.end, seen, told) if found.end else found
 
     def _remove_read(self, positions: Mapping[str, str]) -> None:
         """Remove files of which all is stored: the cursors that we were given are."""
@@ -98,6 +99,11 @@ class SpooledSource:
             return end
         reasons = [end.reason, *reasons] if end.reason else reasons
         return End(Outcome.PARTIAL if end.outcome is Outcome.COMPLETE else end.outcome, "; ".join(reasons))
+
+
+def _unfiled(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
+    """Sightings without the spool's files, of which nothing is left when somebody looks."""
+    return tuple(replace(one, log="") for one in sightings)
 
 
 def _told(text: str) -> Mapping[str, int]:

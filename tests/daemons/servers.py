@@ -19,7 +19,7 @@ _NAMED = """\
 options {{
     directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
     pid-file none; session-keyfile none; recursion no; dnssec-validation no; minimal-responses yes;
-    dnstap {{ client response; }}; dnstap-identity none; fstrm-set-flush-timeout 1;
+    dnstap {{ client response; }}; dnstap-identity none; fstrm-set-flush-timeout 1; fstrm-set-reopen-interval 1;
     dnstap-output {dnstap};
 }};
 key "rndc-key" {{ algorithm hmac-sha256; secret "{secret}"; }};

@@ -16,7 +16,7 @@ from feedsvc.sources.listening import CUT, MUTE
 from feedsvc.sources.port import Poll
 from feedsvc.sources.spool import FULL, glance
 from tests.sources.logs import dnstap_making, powerdns_making
-from tests.sources.logs.making import hit
+from tests.sources.logs.making import Exchange, hit
 from tests.sources.logs.reading import NETBLOCKS, Reader, once
 from tests.sources.sending import Sender, listening, spooled, wait_until
 
@@ -81,6 +81,18 @@ def test_messages_of_powerdns_are_read_as_well(folder: Path) -> None:
         for name in "ab":
             sender.send(powerdns_making.frame(powerdns_making.message(2, hit(name))))
         wait_until(lambda: reader.poll().outcome is Outcome.COMPLETE and reader.names() == once("a", "b"), "a and b")
+
+
+def test_no_sighting_names_a_file_that_will_be_gone(folder: Path, reader: SpoolReader) -> None:
+    with listening(folder) as listener, Sender(listener) as sender:
+        sender.begin()
+        sender.send(
+            message("a") + dnstap_making.frame(dnstap_making.message("CLIENT_RESPONSE", Exchange("www.example.org")))
+        )
+        sender.end()
+    (batch,) = reader.batches()
+    assert len(batch.sightings) == len(batch.lookups) == 1
+    assert {one.log for one in (*batch.sightings, *batch.lookups)} == {""}
 
 
 def test_files_are_removed_once_what_they_hold_is_stored(folder: Path, reader: SpoolReader) -> None:
