@@ -12,6 +12,7 @@ import structlog
 
 from feedsvc import assemble, clock, pipeline
 from feedsvc.assemble import building
+from feedsvc.assemble.hunting import Hunter
 from feedsvc.assemble.logging import log_to_stderr
 from feedsvc.assemble.stopping import ending
 from feedsvc.config import Settings, SourceSettings
@@ -42,12 +43,13 @@ def serve(loaded: Settings) -> None:
     """
     log_to_stderr(logging.INFO)
     with ending() as stop, http(loaded) as server, ExitStack() as started:
+        hunter = started.enter_context(Hunter(loaded.file, loaded.state))
         ears = [started.enter_context(listener.start()) for listener in building.listeners(loaded)]
         schedule = Schedule([_job(loaded, one, stop) for one in loaded.sources], clock.utc_now)
         schedule.start()
         log.info("serve.ready", taxii=f"{server.url}{PREFIX}/", exports=f"{server.url}/exports/index.json")
         while not stop.wait(1.0) and server.wait(0) is None and all(ear.alive for ear in ears):
-            pass
+            hunter.look()
         asked, deaf = stop.is_set(), not all(ear.alive for ear in ears)
         stop.set()
         schedule.stop()

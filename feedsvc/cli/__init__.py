@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from feedsvc.cli import asking, deciding, histories, jobs, partners, setting_up, sweeping
+from feedsvc.cli import asking, deciding, histories, hunting, jobs, partners, setting_up, sweeping
 
 app = typer.Typer(
     name="feedsvc",
@@ -59,6 +59,7 @@ app.command("diff")(asking.diff)
 app.command("explain")(asking.explain)
 app.command("status")(asking.status)
 app.command("sweep")(sweeping.sweep)
+app.command("hunt")(hunting.hunt)
 app.add_typer(deciding.app, name="review")
 app.add_typer(partners.app, name="partner")
 app.add_typer(histories.app, name="history")

@@ -17,7 +17,7 @@ def run(
     source: Annotated[str, typer.Option(help="Only this source.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Poll each source once, now; publish, write the lists, print what is new."""
+    """Poll each source once, now; publish, write the lists, hunt for who asked for what is new, print it."""
     _run(context, watch, source, "", as_json=as_json)
 
 
@@ -25,6 +25,7 @@ def _run(context: typer.Context, watch: str, source: str, kind: str, *, as_json:
     from feedsvc import assemble, pipeline
     from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.assemble.stopping import ending
+    from feedsvc.pipeline import hunting
     from feedsvc.publish import delta_text
     from feedsvc.publish.delta import of_watch
 
@@ -36,6 +37,7 @@ def _run(context: typer.Context, watch: str, source: str, kind: str, *, as_json:
         assemble.parts(settings, watch=watch, progress=progress, stop=stop) as parts,
     ):
         result = pipeline.run(parts, assemble.chosen(parts.sources, source, kind))
+        hunting.carry_on(parts)
     delta = of_watch(result.delta, watch) if watch else result.delta
     if as_json:
         printing.say(printing.json_text(delta_text.as_json(delta, "run")))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feedsvc import clock
+from feedsvc.cli import clients
 from feedsvc.cli.printing import printable, table
 from feedsvc.judge.quota import SpanStanding, Standing
 from feedsvc.model import Decision, Evidence, ExportState, Tlp
@@ -47,16 +48,8 @@ def explanation_json(told: Explanation) -> Mapping[str, object]:
         "publishable": bool(told.verdict),
         "evidence": [_evidence_json(one) for one in told.evidence],
         "decisions": [_decision_json(one) for one in told.decisions],
-        "clients": [
-            {
-                "client": one.client,
-                "source": source,
-                "time_first": clock.rfc3339(clock.from_epoch(one.time_first)),
-                "time_last": clock.rfc3339(clock.from_epoch(one.time_last)),
-                "count": one.count,
-            }
-            for source, one in told.clients
-        ],
+        "clients": clients.as_json(told.clients),
+        "hunts": [clients.hunt_json(one) for one in told.hunts],
         "lists": list(told.lists),
         "collections": list(told.collections),
         "exports": list(told.exports),
@@ -80,6 +73,7 @@ def _evidence_json(one: Evidence) -> Mapping[str, object]:
         "tlp": str(one.tlp),
         "chain": list(one.chain),
         "sensor_id": one.sensor_id,
+        "claimed": one.claimed,
         "seen_first": _time(one.seen_first),
         "seen_last": _time(one.seen_last),
     }
@@ -117,7 +111,8 @@ def explanation_text(told: Explanation) -> str:
     lines.append(f"  published in {', '.join(told.collections) or 'no collection'}; {', '.join(told.exports) or 'no list'}")
     lines += _section("evidence", [_evidence_line(one) for one in told.evidence])
     lines += _section("decisions", [_decision_line(one) for one in told.decisions])
-    lines += _section("asked by", [f"{one.client} {one.count} times, says {source}" for source, one in told.clients])
+    lines += _section("asked by", clients.as_text(told.clients))
+    lines += _section("hunted for", [clients.hunt_text(one) for one in told.hunts])
     return "\n".join(lines)
 
 
@@ -128,7 +123,8 @@ def _section(heading: str, lines: list[str]) -> list[str]:
 def _evidence_line(one: Evidence) -> str:
     way = f" through {' '.join(one.chain)}" if one.chain else ""
     marked = f", marked {one.tlp}" if one.tlp is not Tlp.CLEAR else ""
-    return f"{one.rrtype} {one.rdata}{way} by {one.source}, {said(one.time_first)} to {said(one.time_last)}{marked}"
+    by = f"by {one.source}, where clients claim it" if one.claimed else f"by {one.source}"
+    return f"{one.rrtype} {one.rdata}{way} {by}, {said(one.time_first)} to {said(one.time_last)}{marked}"
 
 
 def _decision_line(one: Decision) -> str:
@@ -139,11 +135,12 @@ def _decision_line(one: Decision) -> str:
 
 
 def status_json(stand: Stand) -> Mapping[str, object]:
-    """Sources, exports, partners."""
+    """Sources, exports, partners, and hunts that are not over."""
     return {
         "sources": [_source_json(one) for one in stand.sources],
         "exports": [export_json(one) for one in stand.exports],
         "partners": [partner_json(one) for one in stand.partners],
+        "hunts": [clients.hunt_json(one) for one in stand.hunts],
     }
 
 
@@ -233,6 +230,8 @@ def status_text(stand: Stand) -> str:
     blocks.append(exports_text(stand.exports))
     partners = [(one.name, ", ".join(one.collections), str(one.max_tlp), said(one.last_fetch)) for one in stand.partners]
     blocks.append(table(partners, ["PARTNER", "COLLECTIONS", "MAX TLP", "LAST FETCH"]))
+    if stand.hunts:
+        blocks.append("\n".join(["hunts:", *(f"  {printable(clients.hunt_text(one))}" for one in stand.hunts)]))
     return "\n\n".join(blocks)
 
 

@@ -2,24 +2,29 @@
 
 A hunt begins in the transaction that makes a name a finding, at the cursors as that transaction finds them: what lies before
 them is the hunt's, what comes after is counted by whoever follows the logs. It goes on in steps, each of which stores what
-it found together with how far it is; whoever dies, nothing is lost and nothing counted twice. One process hunts at a time,
-and goes through a log once for all names that want it at that place.
+it found together with how far it is; whoever dies, nothing is lost and nothing counted twice. One process at a time goes
+through a log, once for all names that want it at that place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from feedsvc.errors import Busy, SourceError
+from feedsvc.errors import Busy, NameRefused, SourceError, UsageError
 from feedsvc.history.hunts import ReadLog
-from feedsvc.model import Batch, Stretch
+from feedsvc.model import Batch, Hunt, Sighting, Status, Stretch
+from feedsvc.names import parse_name
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources.port import LookingBack
 
 log = structlog.get_logger()
+
+_TURN = 0.05  # seconds until one looks again whether nobody else hunts
+_ALIVE = frozenset(Status) - {Status.REJECTED}
 
 
 def begin(parts: Parts, names: Collection[str], now: datetime, *, again: bool = False) -> None:
@@ -38,37 +43,39 @@ def since(parts: Parts, now: datetime) -> datetime:
 
 
 def _read_logs(parts: Parts) -> Iterator[ReadLog]:
-    for source in parts.sources:
-        if isinstance(source, LookingBack):
-            for scope, position in parts.history.facts.cursors(source.name).items():
-                yield ReadLog(source.name, scope, position, source.offset_of(position))
+    for source in _looking_back(parts):
+        for scope, position in parts.history.facts.cursors(source.name).items():
+            yield ReadLog(source.name, scope, position, source.offset_of(position))
 
 
-def carry_on(parts: Parts, names: Collection[str] | None = None) -> bool:
+def carry_on(parts: Parts, names: Collection[str] | None = None, *, pause: float = 0.0) -> None:
     """Go on with pending hunts until they are over, or the process is asked to end.
 
     Args:
         names: only those for any of these.
-
-    Returns:
-        False when another process is hunting at this moment, and nothing was done.
+        pause: seconds to leave after each log to whoever else wants to hunt; without, this waits its turn.
     """
-    try:
-        with parts.history.runs.claim("hunt"):
-            _carry_on(parts, names)
-    except Busy:
-        return False
-    return True
-
-
-def _carry_on(parts: Parts, names: Collection[str] | None) -> None:
-    while not parts.stop.is_set() and (stretch := parts.history.hunts.next(names)) is not None:
+    while not parts.stop.is_set():
         try:
-            _search(parts, stretch)
-        except SourceError as err:
-            log.warning("hunt.lost", source=stretch.source, log=stretch.scope, reason=str(err))
-            with parts.history.transaction():
-                parts.history.hunts.lose(stretch, str(err), parts.clock())
+            with parts.history.runs.claim("hunt"):
+                stretch = parts.history.hunts.next(names)
+                if stretch is None:
+                    return
+                _go_through(parts, stretch)
+        except Busy:
+            parts.progress("waiting for another process that hunts")
+        parts.stop.wait(pause or _TURN)
+
+
+def _go_through(parts: Parts, stretch: Stretch) -> None:
+    try:
+        _search(parts, stretch)
+    except SourceError as err:
+        log.warning("hunt.lost", source=stretch.source, log=stretch.scope, reason=str(err))
+        with parts.history.transaction():
+            parts.history.hunts.lose(stretch, str(err), parts.clock())
+    else:
+        log.info("hunt.searched", source=stretch.source, log=stretch.scope, names=len(stretch.names))
 
 
 def _search(parts: Parts, stretch: Stretch) -> None:
@@ -82,8 +89,8 @@ def _search(parts: Parts, stretch: Stretch) -> None:
 
 
 def _source(parts: Parts, name: str) -> LookingBack:
-    for source in parts.sources:
-        if source.name == name and isinstance(source, LookingBack):
+    for source in _looking_back(parts):
+        if source.name == name:
             return source
     raise SourceError(f"{name}: no source of this name reads logs any more", permanent=True)
 
@@ -93,3 +100,82 @@ def _store(parts: Parts, source: LookingBack, stretch: Stretch, batch: Batch) ->
     parts.history.hunts.sight(stretch.source, [one for one in batch.lookups if one.rrname in stretch.names], now)
     for cursor in batch.cursors:
         parts.history.hunts.move(stretch, cursor.position, source.offset_of(cursor.position), now)
+
+
+# -- by hand -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hunted:
+    """What a hunt by hand came to.
+
+    Attributes:
+        since: what was seen last before is left out.
+        clients: of each name, with the source that saw them, oldest first; also those that were known before.
+        hunts: those for these names, as they ended.
+        unread: sources of which nothing was read yet, so that nothing could be searched.
+        stopped: it was asked to end before it was through.
+    """
+
+    names: tuple[str, ...]
+    since: datetime
+    clients: tuple[tuple[str, Sighting], ...]
+    hunts: tuple[Hunt, ...]
+    unread: tuple[str, ...]
+    stopped: bool
+
+
+def by_hand(parts: Parts, texts: Sequence[str], watch: str = "") -> Hunted:
+    """Search what was read of the logs once more, for names that a person gives, or for all findings.
+
+    What an earlier hunt for one of them has left is gone on with: one that was killed goes on where it was.
+
+    Args:
+        texts: names in any spelling; none stands for all findings that are not rejected.
+        watch: of this watch alone.
+
+    Raises:
+        UsageError: a text is no name, or no finding of the watch.
+    """
+    names = _wanted(parts, texts, watch)
+    now = parts.clock()
+    with parts.history.transaction():
+        begin(parts, names - parts.history.hunts.hunted(names), now, again=True)
+    carry_on(parts, names)
+    since_then = since(parts, now)
+    return Hunted(
+        names=tuple(sorted(names)),
+        since=since_then,
+        clients=tuple(_clients(parts, names, since_then)),
+        hunts=tuple({hunt.id: hunt for name in sorted(names) for hunt in parts.history.hunts.of(name)[-1:]}.values()),
+        unread=tuple(one.name for one in _looking_back(parts) if not parts.history.facts.cursors(one.name)),
+        stopped=bool(parts.history.hunts.hunted(names)),
+    )
+
+
+def _wanted(parts: Parts, texts: Sequence[str], watch: str) -> frozenset[str]:
+    names = frozenset(map(_name, texts))
+    if names and not watch:
+        return names
+    found = {one.name for one in parts.history.findings.with_status(_ALIVE, watch or None)}
+    if unfound := sorted(names - found):
+        raise UsageError(f"{', '.join(unfound)}: no finding of watch {watch!r}; leave --watch out to hunt for any name")
+    return names or frozenset(found)
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_name(text)
+    except NameRefused as err:
+        raise UsageError(f"{text!r} is no domain name: {err}") from err
+
+
+def _clients(parts: Parts, names: Collection[str], moment: datetime) -> Iterator[tuple[str, Sighting]]:
+    for name in sorted(names):
+        for source, sighting in parts.history.facts.sightings(name):
+            if sighting.time_last >= moment.timestamp():
+                yield source, sighting
+
+
+def _looking_back(parts: Parts) -> Iterator[LookingBack]:
+    yield from (source for source in parts.sources if isinstance(source, LookingBack))

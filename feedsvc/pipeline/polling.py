@@ -163,6 +163,7 @@ def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[
     with parts.history.transaction():
         changes = settling.settle(parts, outcome.name, said.changes, now)
         changes += settling.expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
+        parts.history.facts.forget_clients(now - parts.limits.keep_clients)
         again = min((end.again_at for end in said.ends if end.again_at is not None), default=None)
         parts.history.keep_note(f"again/{outcome.name}", clock.rfc3339(again) if again else "")
         parts.history.runs.end(run.id, [outcome], now)

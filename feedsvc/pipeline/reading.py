@@ -9,7 +9,7 @@ from datetime import datetime
 
 from feedsvc.errors import NameRefused, UsageError
 from feedsvc.judge import policy
-from feedsvc.model import Decision, Delta, Evidence, Finding, Outcome, Sighting, SourceOutcome, Status
+from feedsvc.model import Decision, Delta, Evidence, Finding, Hunt, Outcome, Sighting, SourceOutcome, Status
 from feedsvc.names import Verdict, parse_name, publishable
 from feedsvc.pipeline.parts import Export, Parts
 from feedsvc.publish.delta import delta
@@ -22,7 +22,8 @@ class Explanation:
     Attributes:
         findings: one a watch; empty when no watch asked for the name.
         verdict: of the one gate.
-        clients: who asked, by source.
+        clients: who asked or connected, by source.
+        hunts: searches of what was read of logs for who asked before the name was found.
         lists: which list of names (allow list, public suffixes, gate) stopped it.
         collections, exports: where it stands now.
     """
@@ -33,6 +34,7 @@ class Explanation:
     evidence: tuple[Evidence, ...]
     decisions: tuple[Decision, ...]
     clients: tuple[tuple[str, Sighting], ...]
+    hunts: tuple[Hunt, ...]
     lists: tuple[str, ...]
     collections: tuple[str, ...]
     exports: tuple[str, ...]
@@ -48,7 +50,7 @@ def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
         name = parse_name(text)
     except NameRefused:
         verdict = publishable(text)
-        return Explanation(text, verdict, (), (), (), (), (f"publishable: {verdict.reason}",), (), ())
+        return Explanation(text, verdict, (), (), (), (), (), (f"publishable: {verdict.reason}",), (), ())
     verdict = publishable(name)
     findings = tuple(one for one in parts.history.findings.named(name) if watch in {"", one.watch})
     out = [one for one in findings if one.status is Status.PUBLISHED]
@@ -59,6 +61,7 @@ def explain(parts: Parts, text: str, watch: str = "") -> Explanation:
         evidence=parts.history.facts.evidence(name),
         decisions=tuple(one for one in parts.history.findings.decisions(name) if watch in {"", one.watch}),
         clients=parts.history.facts.sightings(name),
+        hunts=parts.history.hunts.of(name),
         lists=() if verdict else (f"publishable: {verdict.reason}",),
         collections=tuple(
             collection.alias for collection in parts.collections if any(collection.takes(one.watch, one.tlp) for one in out)

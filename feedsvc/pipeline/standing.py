@@ -8,7 +8,7 @@ from datetime import datetime
 
 from feedsvc.config import SourceSettings
 from feedsvc.judge import quota
-from feedsvc.model import ExportState, Outcome, Partner, Refused, Run
+from feedsvc.model import ExportState, Hunt, Outcome, Partner, Refused, Run
 from feedsvc.pipeline import budgeting, exporting, polling
 from feedsvc.pipeline.budgeting import Ledger
 from feedsvc.pipeline.parts import Parts
@@ -59,11 +59,16 @@ class SourceStand:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How everything stands."""
+    """How everything stands.
+
+    Attributes:
+        hunts: those that are not over.
+    """
 
     sources: tuple[SourceStand, ...]
     exports: tuple[ExportState, ...]
     partners: tuple[Partner, ...]
+    hunts: tuple[Hunt, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -77,6 +82,7 @@ def stand(parts: Parts, sources: Sequence[SourceSettings]) -> Stand:
         sources=tuple(_source(parts, one) for one in sources),
         exports=exporting.states(parts),
         partners=parts.history.partners.all(),
+        hunts=parts.history.hunts.pending(),
     )
 
 

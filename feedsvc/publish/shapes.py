@@ -37,6 +37,7 @@ def finding_json(finding: Finding) -> Json:
         "tlp": str(finding.tlp),
         "valid_until": _time(finding.valid_until),
         "published_at": _time(finding.published_at),
+        "claimed": finding.claimed,
     }
 
 
