@@ -118,6 +118,9 @@ class Cutter:
         size, there = self._framing.size(self._buffer, at), len(self._buffer) - at
         begin = self._offset + at
         if size > self._framing.largest:
+            if there < SAMPLE and not self._ended:
+                self._wanted = SAMPLE  # what is shown of it is the same, whatever blocks it comes in
+                return None
             self._lost = begin, bytes(self._buffer[at : at + SAMPLE]), begin + size
             return None
         if size and there >= (size if self._ended else size + self._ahead):
@@ -152,4 +155,5 @@ class Cutter:
             self._wanted = 1 + min(len(self._buffer) - at, self._ahead)
             return None
         self._lost = None
-        return begin, sample, min(reached, until)
+        following = min(reached, until)
+        return begin, sample[: following - begin], following

@@ -178,6 +178,7 @@ class TestLost:
             for offset, frame, following in cut(FRAMING, in_pieces(text, cuts)):
                 assert offset == at
                 assert text.startswith(frame, offset)
+                assert following is None or offset + len(frame) <= following
                 at = offset + len(frame) if following is None else following
         except LogDamaged as damage:
             assert f"byte {at}," in str(damage)  # noqa: PT017 - either end is a good one
@@ -193,12 +194,12 @@ class TestLost:
             mark_size=3,
         )
 
-        def outcome(blocks: Iterator[bytes]) -> list[tuple[int, int | None]]:
-            found: list[tuple[int, int | None]] = []
+        def outcome(blocks: Iterator[bytes]) -> list[Line]:
+            found: list[Line] = []
             try:
-                found.extend((offset, following) for offset, _, following in cut(framing, blocks))
+                found.extend(cut(framing, blocks))
             except LogDamaged:
-                found.append((-1, None))
+                found.append((-1, b"", None))
             return found
 
         assert outcome(in_pieces(text, cuts)) == outcome(iter([text]))

@@ -18,8 +18,9 @@ Found = list[LogRecord | BadLine]
 def check(name: str) -> Callable[[bytes], Found]:
     """A function that reads bytes as a log of a format, and fails when something is not as it must be.
 
-    Nothing but `SourceError` is raised, names are canonical, and whoever goes on in the middle of the log with the state
-    that was taken there finds the same. What was read is returned.
+    Nothing but `SourceError` is raised, names are canonical, blocks may end anywhere, frames stand where they say, one
+    behind the other, and whoever goes on in the middle of the log with the state that was taken there finds the same. What
+    was read is returned.
     """
     own, auto = Formats(name), Formats()
 
@@ -29,14 +30,27 @@ def check(name: str) -> Callable[[bytes], Found]:
         try:
             form = own.by_head(log).format
             frames = list(cut(form, iter([log])))
+            third = len(log) // 3 + 1
+            assert list(cut(form, iter([log[:third], log[third : 2 * third], log[2 * third :]]))) == frames
         except SourceError:
             return []
+        assert_in_order(frames, log)
         whole = said(form, frames, len(frames))
         assert_sound(whole)
         assert said(form, frames, len(frames) // 2) == whole, "the state does not tell all"
         return whole
 
     return read
+
+
+def assert_in_order(frames: list[Line], log: bytes) -> None:
+    """Each frame stands at its offset, none reaches into the next one, and only the last may be torn."""
+    at = 0
+    for offset, text, following in frames:
+        assert offset >= at
+        assert log.startswith(text, offset)
+        at = len(log) if following is None else following
+        assert offset + len(text) <= at <= len(log)
 
 
 def said(form: LogFormat, frames: list[Line], turn: int) -> Found:

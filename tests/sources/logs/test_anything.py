@@ -7,6 +7,7 @@ process, and have their own tests.
 from __future__ import annotations
 
 import gc
+import json
 import re
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from feedsvc.sources.logs import Formats
 from feedsvc.sources.port import LogFormat, LogParser
 from tests.sources.logs import dnstap_making, powerdns_making
 from tests.sources.logs.holding import check
+from tests.sources.logs.json_making import with_odd_values
 from tests.sources.logs.linewise import DATA
 from tests.sources.logs.making import Exchange
 
@@ -82,6 +84,33 @@ def test_no_octets_break_a_promise(name: str, log: bytes) -> None:
 @given(data=st.data())
 def test_no_change_to_a_sample_breaks_a_promise(name: str, data: st.DataObject) -> None:
     CHECKS[name](data.draw(mutated(name)))
+
+
+JSON_LINES = {
+    name: lines
+    for name in NAMES
+    if (
+        lines := [
+            line for text in SAMPLES[name] for line in text.splitlines() if line.startswith(b"{") and line.endswith(b"}")
+        ]
+    )
+}
+
+
+@pytest.mark.parametrize("name", JSON_LINES)
+@given(data=st.data())
+def test_no_value_in_the_place_of_another_breaks_a_promise(name: str, data: st.DataObject) -> None:
+    lines = data.draw(st.lists(st.sampled_from(JSON_LINES[name]).filter(_is_json), min_size=1, max_size=3))
+    log = b"".join(data.draw(with_odd_values(line)) + b"\n" for line in lines)
+    CHECKS[name](log)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 # -- room ----------------------------------------------------------------------------------------------------------------
