@@ -80,13 +80,13 @@ class Traces:
 class Scannable(Protocol):
     """A log format whose lines can be looked through before they are parsed; one that is `Framed` has `apart` None."""
 
-    def traces(self, netblocks: Sequence[Netblock], names: Sequence[str]) -> Traces | None:
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
         """What a line must hold to have an answer in a netblock, or one of the names; None when nobody can say.
 
         Lines that change how others are read (a header) hold a trace as well. The first line is shown in any case.
 
         Args:
-            names: canonical; of the asked name, or one in the chain.
+            wanted: canonical names; of what was asked, or in the chain.
         """
         ...
 

@@ -34,6 +34,6 @@ def test_lines_that_cannot_be_read_are_told_when_every_line_is_asked_for(
 ) -> None:
     site = Site(tmp_path).write()
     site.log.write_text(ZEEK_HEADER + "torn\n" + zeek_line(1793491200, "10.1.2.3", "k3xq.example.net", "198.51.100.7"))
-    sweep = Sweep(load(site.file, {}), [str(site.log)], watch="", form="auto", progress=str, every_line=every_line)
+    sweep = Sweep(load(site.file, {}), [str(site.log)], watch="", form="auto", progress=print, every_line=every_line)
     assert [json.loads(line)["rrname"] for line in sweep.lines()] == ["k3xq.example.net"]
     assert [(trouble.reason, trouble.lines) for trouble in sweep.troubles] == troubles

@@ -25,6 +25,7 @@ source. Container runtimes rotate by renaming; `path` above takes in both.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
@@ -32,9 +33,11 @@ from typing import Literal
 import msgspec
 
 from feedsvc.clock import Clock, utc_now
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import JSON, PRESENTATION, Traces, text_traces
 
 _ADDRESS = rb"(?:\[(" + spellings.ADDRESS + rb")\]|(" + spellings.ADDRESS + rb"))(?::[0-9]{1,5})?"
 # Of a name, blanks and quotes stand behind a backslash.
@@ -90,6 +93,11 @@ class CoreDns:
     def parser(self, state: str = "") -> CoreDnsParser:  # noqa: ARG002 - every line stands for itself
         """See `LogFormat`."""
         return CoreDnsParser(stamps.Stamps(self._zone, now=self._now), self._now if self._undated else None)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:  # noqa: ARG002
+        """See `Scannable`: every line stands for itself, and has no answers."""
+        found = text_traces((), wanted, (PRESENTATION, JSON))
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are CoreDNS's of queries."""

@@ -81,10 +81,10 @@ class Eve:
         """See `LogFormat`; the state is the lookups that wait for their answers."""
         return EveParser(Lookups(state), self._zone)
 
-    def traces(self, netblocks: Sequence[Netblock], names: Sequence[str]) -> Traces | None:
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
         """See `Scannable`: an answer of version 2 or 3 tells all by itself; what does not has the log read as a whole."""
-        found = text_traces(netblocks, names, (JSON,), idna=False)
-        return None if found is None else Traces(found, lambda: _Apart(self._zone, requests=bool(names)))
+        found = text_traces(netblocks, wanted, (JSON,), idna=False)
+        return None if found is None else Traces(found, lambda: _Apart(self._zone, requests=bool(wanted)))
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are events."""

@@ -19,17 +19,20 @@ Not verified: BigQuery exports, whose columns are named otherwise, are not read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
 import msgspec
 
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, texts
 from feedsvc.sources.answers import Answer, Answers, read_answers
 from feedsvc.sources.json_lines import decode
 from feedsvc.sources.port import BadLine, LogFormat, LogParser, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import JSON, PRESENTATION_IN_JSON, Traces, text_traces
 
 _LONGEST_RDATA = 260  # bytes, by Google's documentation; the dots come on top
 _CUT = "..."
@@ -76,6 +79,11 @@ class GcpDns:
     def parser(self, state: str = "") -> LogParser:  # noqa: ARG002 - every line stands for itself
         """See `LogFormat`."""
         return GcpDnsParser()
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: every line stands for itself."""
+        found = text_traces(netblocks, wanted, (JSON, PRESENTATION_IN_JSON))
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether most of the first lines are log entries about queries."""

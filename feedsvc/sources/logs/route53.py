@@ -29,7 +29,7 @@ to escape, is refused and told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -37,11 +37,13 @@ from typing import Any
 import msgspec
 
 from feedsvc.errors import NameRefused
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, texts
 from feedsvc.sources.answers import NOTHING, Answer, Answers, read_answers
 from feedsvc.sources.json_lines import decode
 from feedsvc.sources.port import BadLine, LogFormat, LogParser, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import JSON, PRESENTATION_IN_JSON, Traces, text_traces
 
 _EXPORTED = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z (?=\{)")
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|.)", re.DOTALL)
@@ -108,6 +110,11 @@ class Route53:
     def parser(self, state: str = "") -> LogParser:  # noqa: ARG002 - every line stands for itself
         """See `LogFormat`."""
         return Route53Parser()
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: every line stands for itself."""
+        found = text_traces(netblocks, wanted, (JSON, PRESENTATION_IN_JSON))
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether most of the first lines are such records, or wrap them."""

@@ -27,15 +27,18 @@ peek`). logrotate renames and compresses: let `path` take in both (`/var/log/squ
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.errors import NameRefused
+from feedsvc.names import Netblock
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, Kind, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of, host_of
 from feedsvc.sources.squid_logformat import BUILT_IN, compile_logformat
+from feedsvc.sources.traces import Traces, text_traces
 
 _DIRECT = re.compile(rb"(?:TIMEOUT_)?(?:(?:HIER_)?DIRECT|ORIGINAL_DST|PINNED|CLOSEST_DIRECT|SOURCE_FASTEST)")
 _NATIVE = re.compile(
@@ -86,6 +89,11 @@ class Squid:
     def parser(self, state: str = "") -> SquidParser:  # noqa: ARG002 - every line stands for itself
         """See `LogFormat`."""
         return SquidParser(self._patterns, stamps.Stamps(self._zone), stamps.Stamps(UTC))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: every line stands for itself."""
+        found = text_traces(netblocks, wanted, idna=False)
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are of one of the formats that Squid knows by name."""

@@ -21,13 +21,16 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
 
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
 _CELL = rb'"((?:[^"]|"")*+)" ?+'
 _LINE = re.compile(
@@ -71,6 +74,11 @@ class Umbrella:
     def parser(self, state: str = "") -> UmbrellaParser:  # noqa: ARG002 - every line stands for itself
         """See `LogFormat`."""
         return UmbrellaParser(by_identity=self._by_identity)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:  # noqa: ARG002
+        """See `Scannable`: every line stands for itself, and has no answers."""
+        found = text_traces((), wanted, (PRESENTATION,))
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, have the columns of the DNS log."""
