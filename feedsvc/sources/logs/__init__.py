@@ -16,7 +16,8 @@ and keeps these promises:
 - `parse` raises for no line, however hostile: what it does not understand is a `BadLine`, what is no record is None.
 - Names are canonical (`names.parse_name`, or `names.encode_labels` for wire labels), addresses are `names.Address`, and an
   address is taken out of A and AAAA records alone: never out of TXT, PTR or a name that looks like one. Where a log says the
-  type of each answer, that counts, whatever was asked for (ANY); where it does not, answers to questions for A and AAAA do.
+  type of each answer, that counts, whatever was asked for (ANY); where it does not, answers to questions for A and AAAA do,
+  and to those whose type it does not say either.
 - `state` holds all that a parser needs to go on in the middle of a file; the next process has nothing else. Where a record
   may begin in one file and end in the one that takes its place when the log is rotated, `carry` holds what that one needs
   (`feedsvc.sources.port.Continuing`).
