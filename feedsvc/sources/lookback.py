@@ -3,10 +3,16 @@
 Reads what followers read (`sources.following`) in the manner in which they did: the same format, each record in the same
 state of its parser, and nothing behind the place where they had stopped. So what is found here is exactly what they would
 have counted, had they known the names.
+
+A log whose lines stand for themselves is looked through for traces of the names, and parsed only where there are any
+(`sources.scanning`): in one go, for that takes seconds where parsing takes minutes. All else, and a log that was broken off
+in, is parsed line by line from where it is; a batch goes out now and then, so that a death costs little.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -14,11 +20,14 @@ from feedsvc.errors import PluginError, SourceError
 from feedsvc.model import Batch, Stretch
 from feedsvc.names import NetblockMap
 from feedsvc.sources import identity
+from feedsvc.sources.engines import Engine, EngineMissing, Presence, engine_for
 from feedsvc.sources.identity import Found, Kinship, Position
 from feedsvc.sources.logfile import LogDamaged, LogFile, cut, finish, read_line
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.port import BadLine, LogParser, LogRecord, Waiting
 from feedsvc.sources.records import Tally
+from feedsvc.sources.scanning import Scan, ahead, filler
+from feedsvc.sources.traces import Entangled, Scannable, Trace, Traces
 
 STEP = 64 * 1024 * 1024
 """Bytes of text after which a batch goes out, however little they said: what is read once more after a death, at most."""
@@ -26,15 +35,19 @@ STEP = 64 * 1024 * 1024
 FACTS = 5_000
 """Sightings with which it goes out before."""
 
+MOST = 100_000
+"""Sightings that are gathered of a log in one go; of one that has more, batches go out."""
+
 _NOWHERE = NetblockMap(())
 
 
-def look_back(path: str, formats: Formats, stretch: Stretch, *, step: int = STEP) -> Iterator[Batch]:
+def look_back(path: str, formats: Formats, stretch: Stretch, *, step: int = STEP, at_once: bool = True) -> Iterator[Batch]:
     """Search a stretch of a log; see `LookingBack`.
 
     Args:
         path: the glob of its source.
         step: bytes of text between two batches.
+        at_once: go through a log in one go where that is possible.
 
     Raises:
         SourceError: the log is not there any more, or cannot be searched (on).
@@ -50,7 +63,7 @@ def look_back(path: str, formats: Formats, stretch: Stretch, *, step: int = STEP
         yield _end(stretch)  # nothing in it is young enough
         return
     with _opened(file) as log:
-        yield from _Search(log, named, stretch, until, step).batches(start)
+        yield from _Search(log, named, stretch, until, step).batches(start, at_once=at_once)
 
 
 def _beginning(until: Position, named: NamedFormat) -> Position:
@@ -123,6 +136,16 @@ def _opened(file: Found) -> LogFile:
 # -- searching it ------------------------------------------------------------------------------------------------------
 
 
+class _Unfit(Exception):
+    """A log cannot be gone through at once: too much is found in it, or what can be read by its context alone."""
+
+
+@functools.lru_cache(maxsize=2)
+def _engine(traces: tuple[Trace, ...]) -> Engine:
+    # Remembered from log to log of a hunt: to compile many names takes longer than a log.
+    return engine_for(traces)
+
+
 class _Search:
     """One pass over a stretch."""
 
@@ -132,24 +155,63 @@ class _Search:
         self._stretch = stretch
         self._until = until
         self._step = step
-        self._tally = Tally(stretch.source, _NOWHERE)
-        self._tally.begin(log.name)
+        self._begin()
 
-    def batches(self, start: Position) -> Iterator[Batch]:
+    def batches(self, start: Position, *, at_once: bool) -> Iterator[Batch]:
         """Who asked, from a position on; the last batch stands at the end of the stretch."""
+        if start.offset or not at_once or not self._is_through_at_once():
+            self._begin()
+            yield from self._step_by_step(start)
+        yield self._batch(self._stretch.until)
+
+    def _begin(self) -> None:
+        self._tally = Tally(self._stretch.source, _NOWHERE)
+        self._tally.begin(self._log.name)
+
+    # -- in one go -----------------------------------------------------------------------------------------------------
+
+    def _is_through_at_once(self) -> bool:
+        """Look through the whole stretch, if that can be done by traces."""
+        form, names = self._form, sorted(self._stretch.names)
+        traces = form.traces((), names) if isinstance(form, Scannable) else None
+        try:
+            return traces is not None and self._looked_through(traces)
+        except (EngineMissing, Entangled, _Unfit):
+            return False
+
+    def _looked_through(self, traces: Traces) -> bool:
+        parser = traces.apart() if traces.apart else None
+        if parser is None:
+            return not Presence(traces.all).is_in(self._known_blocks())
+        if isinstance(parser, Waiting):
+            return False  # whether its last record was taken, only its state can tell
+        self._begin()
+        for line in Scan(traces.all, _engine(traces.all), _NOWHERE, parser).lines(filler(self._known_blocks())):
+            found = read_line(parser, line)
+            if len(self._tally) > MOST or any(isinstance(one, BadLine) for one in found):
+                raise _Unfit
+            self._add(found)
+        return True
+
+    def _known_blocks(self) -> Iterator[bytes]:
+        """All of the stretch, or as much as can be read."""
+        blocks = self._blocks(0)
+        with contextlib.suppress(LogDamaged):  # as it was when it was read; that was told then
+            yield from ahead(blocks) if self._log.compression else blocks
+
+    # -- step by step --------------------------------------------------------------------------------------------------
+
+    def _step_by_step(self, start: Position) -> Iterator[Batch]:
         parser = self._form.parser(start.state)
         handed_out = start.offset
-        try:
+        with contextlib.suppress(LogDamaged):
             for line in cut(self._form, self._blocks(start.offset), start.offset):
                 self._add(read_line(parser, line))
                 offset, _, following = line
                 if following is not None and self._is_full(offset - handed_out):
                     handed_out = following
                     yield self._batch(replace(self._until, offset=following, state=parser.state()).text())
-        except LogDamaged:
-            pass  # as it was when it was read; that was told then
         self._finish(parser)
-        yield self._batch(self._stretch.until)
 
     def _is_full(self, taken: int) -> bool:
         return taken >= self._step or len(self._tally) >= FACTS

@@ -230,7 +230,7 @@ def die_after(site: Site, batches: int) -> bool:
         if stretch is None:
             return False
         path = str(site.folder / "dns*.log*")
-        for batch in islice(look_back(path, Formats("zeek"), stretch, step=300), batches):
+        for batch in islice(look_back(path, Formats("zeek"), stretch, step=300, at_once=False), batches):
             with parts.history.transaction():
                 parts.history.hunts.sight(
                     "zeek", [one for one in batch.lookups if one.rrname in stretch.names], parts.clock()
