@@ -40,7 +40,10 @@ def inside(record: LogRecord, netblocks: NetblockMap) -> tuple[Address, ...]:
 
 def is_name(name: str) -> bool:
     """Whether a canonical name is one: not the "" of a connection without, and no address that somebody asked for."""
-    return name != "" and not names.is_address(name.replace("\\058", ":"))
+    # Asked of every record. No address ends in anything but a digit, unless it has colons, and these are escaped.
+    if name[-1:].isdigit() or "\\058" in name:
+        return not names.is_address(name.replace("\\058", ":"))
+    return name != ""
 
 
 def way(record: LogRecord) -> tuple[str, ...]:
