@@ -33,8 +33,8 @@ Fill = Callable[[memoryview], int]
 """Puts the next bytes of a log into a buffer and says how many; 0 at its end."""
 
 _LONGEST_ADDRESS = 45  # characters: six groups of four and a dotted quad
-_LEFT = re.compile(rb"[0-9A-Fa-f:.]*\Z")
-_RIGHT = re.compile(rb"[0-9A-Fa-f:.]*")
+_ADDRESS = re.compile(rb"[0-9A-Fa-f:.]*")
+_OF_ADDRESS = frozenset(b"0123456789ABCDEFabcdef:.")
 _OF_QUAD = frozenset(b"0123456789.")
 
 
@@ -49,6 +49,7 @@ class Scan:
 
     def __init__(self, traces: tuple[Trace, ...], engine: Engine, netblocks: NetblockMap, parser: LogParser) -> None:
         self._traces = traces
+        self._lengths = [len(trace.text) if trace.address == "begins" else 0 for trace in traces]
         self._engine = engine
         self._netblocks = netblocks
         self._delimiting = parser if isinstance(parser, Delimiting) else None
@@ -77,12 +78,18 @@ class Scan:
         if not self._offset:
             done = self._buffer.index(b"\n") + 1
             yield self._line(0, done)
-        for at, number in self._engine.find(self._view, self._buffer, end):
-            if at < done or not self._counts(at, number):
+        found = self._engine.find(self._view, self._buffer, end)
+        # Most matches of many netblocks are none of these: a text such as `98.51.` stands in other addresses too.
+        buffer, lengths, alone = self._buffer, self._lengths, self._stand_alone()
+        for at, number in found:
+            if at < done or (alone and 0 < lengths[number] <= at and buffer[at - lengths[number]] in _OF_QUAD):
                 continue
-            begin = self._buffer.rfind(b"\n", done, at) + 1 or done
-            done = self._buffer.index(b"\n", at) + 1
+            if alone and not self._is_inside(at, number):
+                continue
+            begin = buffer.rfind(b"\n", done, at) + 1 or done
+            done = buffer.index(b"\n", at) + 1
             yield self._line(begin, done)
+            alone = self._stand_alone()
 
     def _line(self, begin: int, end: int) -> Line:
         offset, text = self._offset + begin, bytes(self._view[begin : end - 1])
@@ -93,7 +100,8 @@ class Scan:
     def _torn(self) -> Iterator[Line]:
         """The last line, if it has no end and there is something in it."""
         found = self._engine.find(self._view, self._buffer, self._held)
-        if self._offset and not any(self._counts(at, number) for at, number in found):
+        alone = self._stand_alone()
+        if self._offset and not any(not alone or self._is_inside(at, number) for at, number in found):
             return
         offset, text = self._offset, bytes(self._view[: self._held])
         if not offset and text.startswith(BOM):
@@ -121,18 +129,19 @@ class Scan:
         self._drop(end)
         return begin, sample, self._offset
 
-    def _counts(self, at: int, number: int) -> bool:
-        """Whether a match may be what is sought; of an address, as far as what stands around it shows that."""
-        trace = self._traces[number]
-        if not trace.address or self._delimiting is None or not self._delimiting.delimits:
+    def _stand_alone(self) -> bool:
+        """Whether addresses do, by what was parsed so far."""
+        return self._delimiting is not None and self._delimiting.delimits
+
+    def _is_inside(self, at: int, number: int) -> bool:
+        """Whether a match is no address, or what stands around it is one in a netblock."""
+        if not self._traces[number].address:
             return True
-        begin = at + 1 - len(trace.text)
-        if trace.address == "begins" and begin > 0 and self._buffer[begin - 1] in _OF_QUAD:
-            return False
-        left = _LEFT.search(self._buffer[max(0, at - _LONGEST_ADDRESS) : at + 1])
-        right = _RIGHT.match(self._buffer, at + 1, min(self._held, at + _LONGEST_ADDRESS))
-        spelt = (left[0] if left else b"") + (right[0] if right else b"")
-        address = address_of(bytes(spelt))
+        begin = at
+        while begin and self._buffer[begin - 1] in _OF_ADDRESS and at - begin <= _LONGEST_ADDRESS:
+            begin -= 1
+        found = _ADDRESS.match(self._buffer, begin, min(self._held, at + _LONGEST_ADDRESS))
+        address = address_of(bytes(found[0])) if found else None
         return address is not None and address in self._netblocks
 
 
