@@ -12,11 +12,12 @@ By ActionType are read
     SslConnectionInspected                 kind tls: `server_name` out of AdditionalFields, at RemoteIP
     HttpConnectionInspected                kind http: `host` out of AdditionalFields, at RemoteIP; a request to a proxy gives
                                            name and client alone
-    ConnectionSuccess, ConnectionFailed,   kind connection: the host of RemoteUrl, at RemoteIP
-    ConnectionRequest, ConnectionFound     (also their AggregatedReport)
+    ConnectionSuccess, ConnectionFailed,   kind connection: the host of RemoteUrl, at RemoteIP; without a host the address
+    ConnectionRequest, ConnectionFound     alone (also their AggregatedReport)
 
 What came in (`direction` In, InboundConnectionAccepted), other tables and other actions are no records and no faults, nor
-are rows without a name. The client is DeviceName, else LocalIP; the process InitiatingProcessFolderPath with its file.
+are rows of the others without a name. The client is DeviceName, else LocalIP; the process InitiatingProcessFolderPath with
+its file.
 
 RemoteUrl and the names out of connections are what the client said, and weaker than an answer. Behind a proxy RemoteIP is
 the proxy's.
@@ -191,9 +192,9 @@ class DefenderParser:
         )
 
     def _connection(self, row: Row, kind: Kind, rrname: str, offset: int, *, by_proxy: bool = False) -> LogRecord | None:
-        if not rrname:
-            return None
         address = None if by_proxy else texts.address_of(row.get("RemoteIP"))
+        if not rrname and (kind != "connection" or address is None):
+            return None
         return LogRecord(
             time=self._time(row),
             client=_client(row),

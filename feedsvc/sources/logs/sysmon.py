@@ -21,10 +21,10 @@ of one IP version. Answers of other types (`type:  16 …`) give nothing, and wh
 out. Nothing escapes a `;` in a name, so answers are not believed at all in which a name stands behind addresses, or anything
 that is neither. All but the name servers is told. The last answer of a long list that was cut off is left out.
 
-Of event 3 are read outgoing connections with a `DestinationHostname`: kind `connection`, that name, and `DestinationIp`.
+Of event 3 are read outgoing connections: kind `connection`, `DestinationIp` and, where there is one, `DestinationHostname`.
 Mind that Sysmon has the name from a reverse lookup of the address: whoever holds the address says there what he wants, and
-no zone has confirmed it. `reverse_names = false` leaves these events out; Sysmon itself can be told not to look
-(`<DnsLookup>false</DnsLookup>`).
+no zone has confirmed it. `reverse_names = false` leaves the names out; Sysmon itself can be told not to look
+(`<DnsLookup>false</DnsLookup>`). Without a name an event still tells who went to an address that a finding is at.
 
 A program that resolves by itself (browsers with DNS over HTTPS, nslookup) asks Windows nothing, and leaves no event 22.
 
@@ -53,7 +53,7 @@ MAX_LOST = 8
 """Chunks of one file over which the reader may be lost before the rest of the file is given up."""
 
 _QUERY, _CONNECTION = 22, 3
-_MARKS = (b"QueryName", b"DestinationHostname")  # an event without either gives no record
+_MARKS = (b"QueryName", b"DestinationIp", b"DestinationHostname")  # an event without any gives no record
 _WIDE_MARKS = tuple(mark.decode().encode("utf-16-le") for mark in _MARKS)
 # What stands between events: the file's own header, and what wevtutil and evtx_dump set around them.
 _BETWEEN = re.compile(rb"ElfFile\0.*|</?Events\b.*|<\?xml\b.*|Record [0-9]+", re.DOTALL)
@@ -64,7 +64,7 @@ class Options:
     """Settings.
 
     Attributes:
-        reverse_names: whether connections (event 3) are read, whose names come from reverse lookups.
+        reverse_names: whether the names of connections (event 3) are read, which come from reverse lookups.
     """
 
     reverse_names: bool = True
@@ -169,7 +169,7 @@ class SysmonParser:
             return None
         if event.number == _QUERY:
             return self._query(event, offset)
-        return self._connection(event, offset) if event.number == _CONNECTION and self._options.reverse_names else None
+        return self._connection(event, offset) if event.number == _CONNECTION else None
 
     def _query(self, event: Event, offset: int) -> LogRecord | None:
         rrname = _name("QueryName", event)
@@ -191,9 +191,9 @@ class SysmonParser:
         )
 
     def _connection(self, event: Event, offset: int) -> LogRecord | None:
-        rrname = _name("DestinationHostname", event)
+        rrname = _name("DestinationHostname", event) if self._options.reverse_names else ""
         # Of what came in, the destination is the host itself.
-        if not rrname or event.get("Initiated").lower() == "false":
+        if event.get("Initiated").lower() == "false" or not (rrname or event.get("DestinationIp")):
             return None
         address = sysmon_results.address(event.get("DestinationIp"))
         if address is None:

@@ -63,6 +63,7 @@ class TestSamples:
             ("tls", "k3xq.example.net", "", ["198.51.100.7"], ()),
             ("http", "k3xq.example.net", "", ["198.51.100.7"], ()),
             ("connection", "k3xq.example.net", "", ["198.51.100.7"], ()),
+            ("connection", "", "", ["198.51.100.7"], ()),
         ]
         assert {one.client for one in found} == {"ws-17.corp.example"}
         assert {one.process for one in found} == {r"c:\users\jsmith\appdata\roaming\updater.exe"}
@@ -215,8 +216,10 @@ class TestConnections:
     @pytest.mark.parametrize(
         "url", ["", "-", "198.51.100.7", "http://198.51.100.7:80/", "https://[2001:db8::1]/", "/path", "?"]
     )
-    def test_without_a_name_there_is_no_record(self, url: str) -> None:
-        assert parse_all(rows.rows_alone([rows.connection(url)])) == []
+    def test_without_a_name_it_tells_who_went_to_which_address(self, url: str) -> None:
+        found = record_of(rows.connection(url))
+        assert (found.kind, found.rrname, rdata(found)) == ("connection", "", ["198.51.100.7"])
+        assert parse_all(rows.rows_alone([rows.connection(url, RemoteIP="")])) == []
 
     @pytest.mark.parametrize(
         ("action", "read"),

@@ -194,14 +194,22 @@ class TestConnections:
         )
         assert (found.client, found.process) == ("ws-17.corp.example", r"C:\Users\jsmith\AppData\Roaming\updater.exe")
 
-    @pytest.mark.parametrize("more", [{"Initiated": "false"}, {"DestinationHostname": "-"}, {"DestinationHostname": ""}])
-    def test_what_came_in_and_what_has_no_name_is_none(self, more: dict[str, str]) -> None:
-        assert parse_all(making.evtx_dump(connection(**more))) == []
+    def test_what_came_in_is_none(self) -> None:
+        assert parse_all(making.evtx_dump(connection(Initiated="false"))) == []
+
+    @pytest.mark.parametrize("name", ["-", ""])
+    def test_one_without_a_name_still_tells_who_went_to_which_address(self, name: str) -> None:
+        found = record_of(connection(DestinationHostname=name), making.evtx_dump)
+        assert (found.kind, found.rrname, rdata(found)) == ("connection", "", ["198.51.100.7"])
+        assert parse_all(making.evtx_dump(connection(DestinationHostname=name, DestinationIp=""))) == []
 
     def test_names_of_reverse_lookups_can_be_left_out(self) -> None:
         log = making.evtx_dump(connection()) + making.evtx_dump(query())
         found = parse_all(log, sysmon.Options(reverse_names=False))
-        assert [one.kind for one in found if isinstance(one, LogRecord)] == ["dns"]
+        assert [(one.kind, one.rrname) for one in found if isinstance(one, LogRecord)] == [
+            ("connection", ""),
+            ("dns", "k3xq.example.net"),
+        ]
 
 
 class TestRefused:
