@@ -27,6 +27,11 @@ _SAID = re.compile(
     rb"|(?:disabled )?rpz [^ ]+ [^ ]+ rewrite (?P<rewritten>[^ ]+)(?: via |$))"
 )
 _BEFORE = re.compile(rb"(?:" + syslog.HEADER + rb")?(?:[^\"]*[:Z0-9-] )?")
+_MESSAGE = re.compile(
+    syslog.tag(rb"\bnamed")
+    + rb"|\A(?:[0-9]{2}-[A-Z][a-z]{2}-[0-9]{4} [0-9:.]{8,12} |[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]{8,20} )?"
+    rb"[a-z-]{2,24}: (?:debug [0-9]{1,2}|info|notice|warning|error|critical): "
+)
 _OTHERS = re.compile(rb"dnsmasq|unbound")
 _TYPE = re.compile(rb"[A-Z0-9-]{1,16}")
 
@@ -79,6 +84,12 @@ def is_of_client(line: bytes) -> bool:
     found = CLIENT.search(line, 0, LENGTH)
     before = line[: found.start()] if found else b'"'
     return _BEFORE.fullmatch(before) is not None and not _OTHERS.search(before)
+
+
+def is_own(line: bytes) -> bool:
+    """Whether a line is shaped as named writes all of its messages: with a category and a severity, or behind syslog."""
+    found = _MESSAGE.search(line, 0, LENGTH)
+    return found is not None and b'"' not in line[: found.start()]
 
 
 def rrtype(spelt: bytes) -> str:

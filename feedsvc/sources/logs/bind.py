@@ -87,8 +87,13 @@ class Bind:
         return BindParser(Ranking(state, self._zone, self._year, self._now))
 
     def recognises(self, head: bytes) -> bool:
-        """Whether half of the first lines, or more, are what named says of clients, and none has Infoblox's answers."""
-        return heads.mostly(head, named.is_of_client) and not named.ANSWERED.search(head)
+        """Whether half of the first lines, or more, are named's, some say something of clients, and none has answers."""
+        if named.ANSWERED.search(head):
+            return False  # Infoblox
+        lines = heads.first_lines(head)
+        of_clients = sum(map(named.is_of_client, lines))
+        others = sum(named.is_own(line) and not named.is_of_client(line) for line in lines) if of_clients else 0
+        return of_clients > 0 and 2 * (of_clients + others) >= len(lines)
 
 
 class BindParser:

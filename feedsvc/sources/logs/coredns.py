@@ -47,6 +47,11 @@ _LINE = re.compile(
 )
 _INFO = b"[INFO] "
 _SYSLOG = re.compile(syslog.HEADER)
+# What it says when it begins, and of its plugins.
+_OTHER = re.compile(
+    rb"[^\"]{0,200}\[(?:INFO|WARNING|ERROR)\] (?![^ ]+ - )|CoreDNS-[0-9]|[a-z]+/[a-z0-9]+, go[0-9]|maxprocs: "
+    rb"|[^ \"]{0,64}:[0-9]{1,5}\Z"
+)
 _SHAPE = re.compile(rb" - (?:[0-9]{1,5} )?\"[A-Z0-9-]{1,16} (?:IN|CH|HS|ANY|NONE|CLASS[0-9]+) ")
 
 
@@ -100,8 +105,11 @@ class CoreDns:
         return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
-        """Whether half of the first lines, or more, are CoreDNS's of queries."""
-        return heads.mostly(head, _is_coredns)
+        """Whether half of the first lines, or more, are CoreDNS's, and some of them of queries."""
+        lines = heads.first_lines(head)
+        queries = sum(map(_is_coredns, lines))
+        others = sum(map(_is_other, lines)) if queries else 0
+        return queries > 0 and 2 * (queries + others) >= len(lines)
 
 
 class CoreDnsParser:
@@ -179,3 +187,7 @@ def _is_coredns(line: bytes) -> bool:
     except Unreadable:
         return False
     return (b'"' not in before or _SYSLOG.fullmatch(before) is not None) and _LINE.match(text) is not None
+
+
+def _is_other(line: bytes) -> bool:
+    return _OTHER.match(line) is not None

@@ -248,6 +248,15 @@ class TestRecognition:
     def test_anything_else_is_not_bind(self, head: bytes) -> None:
         assert not FORMAT.recognises(head)
 
+    def test_what_else_named_says_does_not_hide_it(self) -> None:
+        others = (
+            b"24-Nov-2026 11:34:20.998 general: notice: running\n"
+            b"2026-11-24T11:34:20.998Z lame-servers: info: network unreachable resolving 'a.example/A/IN': ::1#53\n"
+            b"Nov 24 11:34:21 ns1 named[464]: resolver priming query complete\n"
+        )
+        assert FORMAT.recognises(others * 4 + query("a.example.com"))
+        assert not FORMAT.recognises(others * 4)
+
     def test_half_of_the_lines_are_enough(self) -> None:
         rest = b"Nov 24 11:34:24 ns1 sshd[99]: Accepted publickey\n"
         assert FORMAT.recognises(query("a.example.com") + rest)

@@ -159,6 +159,14 @@ def _escaped(byte: int) -> str:
 
 
 class TestRecognition:
+    def test_what_it_says_when_it_begins_does_not_hide_it(self) -> None:
+        begins = (
+            b".:53\n[INFO] plugin/reload: Running configuration SHA512 = 59\nCoreDNS-1.11.1\n"
+            b"linux/amd64, go1.20.7, ae2bbc2\n[WARNING] plugin/kubernetes: starting server\n"
+        )
+        assert FORMAT.recognises(begins + query("a.example.com."))
+        assert not FORMAT.recognises(begins)
+
     @pytest.mark.parametrize(
         "head",
         [
