@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -240,6 +240,44 @@ def _compare(log: LogFile, position: Position) -> Kinship:
 
 def _fits(log: LogFile, piece: Print) -> bool:
     return fingerprint(piece.start, log.slice(piece.start, piece.size)) == piece
+
+
+class Steady:
+    """The text of a log from a position on, for as long as it is the log that the position speaks of.
+
+    Between two looks at a file, and between two reads, it may be truncated and written to anew. What stands at the old
+    offset then is the middle of another text.
+
+    Args:
+        position: where to begin, in this file.
+    """
+
+    def __init__(self, log: LogFile, position: Position) -> None:
+        self._log = log
+        self._position = position
+        self._start = log.slice(0, position.head.size)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The blocks, up to the end or to where the text is another one.
+
+        Raises:
+            SourceError: see `LogFile.blocks`.
+        """
+        seen = self._position.last
+        if fingerprint(0, self._start) != self._position.head:
+            return
+        for block in self._log.blocks(self._position.offset):
+            # A compressed file is not written to in its middle, and to look back in one costs as much as to read it.
+            if not self._log.compression and not _fits(self._log, seen):
+                return
+            if len(self._start) < HEAD:
+                self._start += block[: HEAD - len(self._start)]
+            seen = seen if seen.size else fingerprint(0, self._start)
+            yield block
+
+    def head(self, offset: int) -> Print:
+        """The fingerprint of the beginning, once this much was read."""
+        return fingerprint(0, self._start[:offset])
 
 
 class Heads:

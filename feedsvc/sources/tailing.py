@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from feedsvc.errors import SourceError
 from feedsvc.model import Batch
-from feedsvc.sources.identity import HEAD, Position, fingerprint
+from feedsvc.sources.identity import Position, Steady, fingerprint
 from feedsvc.sources.logfile import LogFile, cut, finish, read_line
 from feedsvc.sources.port import Line, LogFormat, LogParser
 from feedsvc.sources.records import Tally
@@ -54,11 +54,12 @@ class Tail:
             the cursor there is left to the caller: what is not handed out yet goes out with it.
         """
         self._tally.begin(log.name)
+        steady = Steady(log, start)
         last: Line | None = None
         handed_out = start.offset - self._taken
         broken: SourceError | None = None
         try:
-            for line in cut(form, log.blocks(start.offset), start.offset):
+            for line in cut(form, steady.blocks(), start.offset):
                 if line[2] is None and not whole:
                     break
                 for found in read_line(parser, line):
@@ -66,12 +67,12 @@ class Tail:
                 last = line
                 if line[0] - handed_out >= self._size or len(self._tally) >= self._facts:
                     handed_out = _end_of(line)
-                    self._tally.move(scope, _after(line, start, log, parser).text())
+                    self._tally.move(scope, _after(line, start, steady, parser).text())
                     yield self._tally.batch()
         except SourceError as err:
             broken = _naming(log.name, err)
         # Also where nothing was read: what the parser was waiting for is told by now, and not once more by the next poll.
-        position = _after(last, start, log, parser) if last else replace(start, state=parser.state())
+        position = _after(last, start, steady, parser) if last else replace(start, state=parser.state())
         self._taken = position.offset - handed_out
         return position, broken
 
@@ -88,14 +89,7 @@ def _end_of(line: Line) -> int:
     return begin + len(text) if following is None else following
 
 
-def _after(line: Line, start: Position, log: LogFile, parser: LogParser) -> Position:
+def _after(line: Line, start: Position, steady: Steady, parser: LogParser) -> Position:
     """The position after a line."""
     offset = _end_of(line)
-    complete = start.head.size == HEAD
-    return replace(
-        start,
-        offset=offset,
-        head=start.head if complete else fingerprint(0, log.slice(0, min(HEAD, offset))),
-        last=fingerprint(line[0], line[1]),
-        state=parser.state(),
-    )
+    return replace(start, offset=offset, head=steady.head(offset), last=fingerprint(line[0], line[1]), state=parser.state())

@@ -12,18 +12,24 @@ import pytest
 
 from feedsvc.errors import SourceError
 from feedsvc.model import End, Outcome
+from feedsvc.names import NetblockMap
 from feedsvc.sources.identity import parse_position
+from feedsvc.sources.logfile import BLOCK, LogFile
+from feedsvc.sources.logs import Formats
+from feedsvc.sources.records import Tally
+from feedsvc.sources.tailing import Tail
 from tests.sources.logs.making import (
     Exchange,
     append,
     header,
+    hit,
     json_log,
     line,
     traffic,
     tsv_line,
     tsv_log,
 )
-from tests.sources.logs.reading import LATER, Reader, expected, once, sightings
+from tests.sources.logs.reading import LATER, NETBLOCKS, Reader, expected, once, sightings
 
 
 class TestRotation:
@@ -94,6 +100,35 @@ class TestRotation:
         append(log, line("d"))
         reader.poll_all()
         assert reader.names() == once(*"abcd", *(f"n{number}" for number in range(100)))
+
+    def test_a_log_truncated_and_written_to_while_it_is_read_is_read_no_further(self, log: Path) -> None:
+        reader = Reader(f"{log.parent}/dns*", batch_facts=200)
+        before = [hit(f"old{number}", number) for number in range(12_000)]
+        log.write_bytes(json_log(before))
+        assert log.stat().st_size > 4 * BLOCK
+        batches = reader.batches()
+        reader.store(next(batches))
+        shutil.copy(log, log.with_name("dns.1.log"))
+        after = [hit(f"new{number}", number) for number in range(13_000)]
+        log.write_bytes(json_log(after))
+        for batch in batches:
+            reader.store(batch)
+        reader.poll_all()
+        assert reader.seen == expected(before + after)
+        assert reader.refused == []
+
+    @pytest.mark.parametrize("lines", [3, 300])
+    def test_where_another_text_has_come_before_the_place_nothing_is_read(self, log: Path, lines: int) -> None:
+        reader = Reader(str(log))
+        log.write_bytes(json_log([hit(f"old{number}", number) for number in range(lines)]))
+        reader.poll_all()
+        position = parse_position(*reader.cursors.values())
+        log.write_bytes(json_log([hit(f"new{number}", number) for number in range(2 * lines)]))
+        tally, zeek = Tally("zeek", NetblockMap(NETBLOCKS)), Formats("zeek").by_name("zeek").format
+        with LogFile.open(str(log)) as opened, pytest.raises(StopIteration) as ended:
+            next(Tail(tally).read(opened, "a", position, zeek, zeek.parser(), whole=False))
+        assert ended.value.value == (position, None)
+        assert len(tally) == 0
 
     def test_the_header_of_a_log_is_remembered_while_it_is_truncated_and_empty(self, log: Path, reader: Reader) -> None:
         for name in "cd":
