@@ -17,7 +17,7 @@ from itertools import chain
 from typing import IO, Self
 
 from feedsvc.errors import SourceError
-from feedsvc.sources import compression
+from feedsvc.sources import compression, heads
 from feedsvc.sources.port import BadLine, Continuing, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
 
 BLOCK = compression.BLOCK
@@ -196,13 +196,32 @@ def reason(err: OSError) -> str:
 
 
 def peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes of a log, up to `HEAD` and no less than a line where there is one, and all of its blocks."""
+    """The first bytes of a log, up to `HEAD`, with as many lines as formats look at where there are so many; and all blocks.
+
+    Blocks may be small: a pipe gives what is there, and a compressed log may be made of pieces of a line each.
+
+    Raises:
+        SourceError: nothing can be read. A log that is damaged behind its first bytes is told so by its blocks.
+    """
     taken: list[bytes] = []
-    for block in blocks:
-        taken.append(block)
-        if b"\n" in block or sum(map(len, taken)) >= HEAD:
-            break
+    size = ends = 0
+    try:
+        for block in blocks:
+            taken.append(block)
+            size += len(block)
+            ends += block.count(b"\n")
+            if ends > heads.LINES or size >= HEAD:
+                break
+    except LogDamaged as damage:
+        if not taken:
+            raise
+        blocks = _damaged(damage)
     return b"".join(taken)[:HEAD].removeprefix(BOM), chain(taken, blocks)
+
+
+def _damaged(damage: LogDamaged) -> Iterator[bytes]:
+    yield from ()
+    raise damage
 
 
 def lines(blocks: Iterator[bytes], start: int = 0) -> Iterator[Line]:

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.errors import SourceError
+from feedsvc.sources import heads
 from feedsvc.sources.logfile import (
     BLOCK,
     HEAD,
@@ -376,10 +377,33 @@ class TestFrames:
 
 
 class TestPeek:
-    def test_the_head_is_a_line_at_least_and_no_block_is_lost(self) -> None:
-        head, blocks = peek(iter([b"first", b" line\nsecond", b"third\n"]))
-        assert head == b"first line\nsecond"
-        assert b"".join(blocks) == b"first line\nsecondthird\n"
+    def test_the_head_has_the_lines_that_formats_look_at_and_no_block_is_lost(self) -> None:
+        head, blocks = peek(iter([b"first", b" line\nsecond", b" line\n"]))
+        assert head == b"first line\nsecond line\n"
+        assert b"".join(blocks) == b"first line\nsecond line\n"
+        head, blocks = peek(iter([b"a\n"] * 100))
+        assert heads.first_lines(head) == [b"a"] * heads.LINES
+        assert b"".join(blocks) == b"a\n" * 100
+
+    def test_of_a_log_that_is_compressed_a_line_at_a_time_as_many_are_seen(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.gz"
+        path.write_bytes(b"".join(gzip.compress(b"line %d\n" % number) for number in range(50)))
+        with LogFile.open(str(path)) as log:
+            head, _ = peek(log.blocks())
+        assert len(heads.first_lines(head)) == heads.LINES
+
+    def test_damage_behind_the_first_bytes_is_told_in_its_place(self) -> None:
+        def damaged(*blocks: bytes) -> Iterator[bytes]:
+            yield from blocks
+            raise LogDamaged("cut short")
+
+        head, blocks = peek(damaged(b"a\n", b"b"))
+        assert head == b"a\nb"
+        assert [next(blocks), next(blocks)] == [b"a\n", b"b"]
+        with pytest.raises(LogDamaged):
+            next(blocks)
+        with pytest.raises(LogDamaged):
+            peek(damaged())
 
     def test_a_head_without_a_line_ends_somewhere(self) -> None:
         head, blocks = peek(b"x" * 1000 for _ in range(1000))
