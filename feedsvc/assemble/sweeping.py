@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 from feedsvc import assemble, clock
@@ -60,6 +61,7 @@ class Sweep:
             report=self.troubles.append,
             progress=self._tell,
             every_line=self._every_line,
+            processes=processors(),
         )
         for hit in hits:
             yield json.dumps(dataclasses.asdict(hit), ensure_ascii=False)
@@ -73,6 +75,11 @@ def _formats(form: str) -> Formats:
         return Formats(form)
     except PluginError as err:
         raise UsageError(f"--format {form}: {err}") from err
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def progress_text(done: int, total: int | None, seconds: float) -> str:

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 
+from feedsvc.errors import SourceError
 from feedsvc.names import Netblock, NetblockMap
 from feedsvc.sources.engines import Engine, EngineMissing, Presence, engine_for
 from feedsvc.sources.logfile import LogFile, cut, finish, peek, read_line
@@ -98,6 +100,14 @@ class Searcher:
         self._report = report
         self._every_line = every_line
         self._means: dict[str, _Means | None] = {}
+
+    def file(self, name: str, opened: Callable[[], AbstractContextManager[LogFile]], tick: Tick) -> Iterator[Found]:
+        """Records of one file; that it cannot be opened, or not read on, is reported."""
+        try:
+            with opened() as log:
+                yield from self.log(log, tick)
+        except SourceError as err:
+            self._report(Trouble(name, str(err).removeprefix(f"{name}: ")))
 
     def log(self, log: LogFile, tick: Tick) -> Iterator[Found]:
         """Records of one log, in its order, then what of its lines could not be read.

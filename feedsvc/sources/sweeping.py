@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from feedsvc import clock
-from feedsvc.errors import SourceError
 from feedsvc.model import Match, Observation
 from feedsvc.names import Netblock, NetblockMap
 from feedsvc.sources.logfile import LogFile, expand, reason
@@ -71,6 +71,7 @@ def sweep(
     progress: Progress | None = None,
     stdin: IO[bytes] | None = None,
     every_line: bool = False,
+    processes: int = 1,
 ) -> Iterator[Hit]:
     """Search files, folders with all below them, globs, and standard input (`-`), in the order given.
 
@@ -79,11 +80,19 @@ def sweep(
         report: is told of everything that could not be read; the sweep goes on with the rest.
         stdin: what `-` reads; the process's own when None.
         every_line: parse every line, so that all that cannot be understood is told (see `feedsvc.sources.searching`).
+        processes: how many may search at once, each a file of its own, where the files are large enough for that.
     """
     inner = NetblockMap(netblocks)
     files = locate(paths, report)
     found_in = search(
-        files, formats, Sought(netblocks), report=report, progress=progress, stdin=stdin, every_line=every_line
+        files,
+        formats,
+        Sought(netblocks),
+        report=report,
+        progress=progress,
+        stdin=stdin,
+        every_line=every_line,
+        processes=processes,
     )
     for found in found_in:
         yield from _hits_of(found, inner, wanted)
@@ -98,6 +107,7 @@ def search(
     progress: Progress | None = None,
     stdin: IO[bytes] | None = None,
     every_line: bool = False,
+    processes: int = 1,
 ) -> Iterator[Found]:
     """Every record with an answer inside a netblock, or with a sought name as its own or in its chain, in the files' order.
 
@@ -106,15 +116,19 @@ def search(
         report: is told of everything that could not be read; the search goes on with the rest.
         stdin: what `-` reads; the process's own when None.
         every_line: parse every line, so that all that cannot be understood is told (see `feedsvc.sources.searching`).
+        processes: how many may search at once, each a file of its own, where the files are large enough for that.
     """
-    searcher = Searcher(formats, sought, report, every_line=every_line)
     meter = _Meter(files, progress)
+    if processes > 1 and STDIN not in files:
+        from feedsvc.sources import spreading  # noqa: PLC0415 - a single file needs none of this
+
+        if spreading.is_worth(files):
+            job = spreading.Job(files, formats, sought, every_line)
+            yield from spreading.spread(job, processes, report=report, progress=meter.all_read)
+            return
+    searcher = Searcher(formats, sought, report, every_line=every_line)
     for file in files:
-        try:
-            with _opened(file, stdin) as log:
-                yield from searcher.log(log, meter.tick)
-        except SourceError as err:
-            report(Trouble(file, _without_name(str(err), file)))
+        yield from searcher.file(file, partial(_opened, file, stdin), meter.tick)
         meter.next()
 
 
@@ -202,10 +216,6 @@ def _opened(file: str, stdin: IO[bytes] | None) -> AbstractContextManager[LogFil
     return LogFile.open(file)
 
 
-def _without_name(message: str, file: str) -> str:
-    return message.removeprefix(f"{file}: ")
-
-
 class _Meter:
     """Adds up what was read over all files."""
 
@@ -218,7 +228,11 @@ class _Meter:
 
     def tick(self, log: LogFile) -> None:
         """Tell how far all is, while a log is read."""
-        self._done = max(self._done, self._before + log.consumed)  # a log may be read once more
+        self.all_read(self._before + log.consumed)
+
+    def all_read(self, read: int) -> None:
+        """Tell that so much of all is read."""
+        self._done = max(self._done, read)  # a log may be read once more
         if self._progress is not None:
             self._progress(self._done, self._total)
 

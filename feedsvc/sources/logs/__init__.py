@@ -77,6 +77,7 @@ class Formats:
         *,
         without: Collection[str] = (),
     ) -> None:
+        self._made_of = (name, settings, zone, without)
         self._zone = zone
         self._without = frozenset(without)
         self._loaded: dict[str, LogFormat] = {}
@@ -88,6 +89,10 @@ class Formats:
             raise OptionFaults({key: f"key {key!r} needs a `format` other than auto" for key in settings})
         if self._fixed is not None:
             self._loaded[self._fixed] = _build(self._fixed, settings or {}, zone)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """As what it was made of: formats are loaded where they are needed, in another process anew."""
+        return _made, self._made_of
 
     def by_name(self, name: str) -> NamedFormat:
         """The format that a file was read by before; the configured one, when one is configured."""
@@ -152,6 +157,10 @@ class Formats:
             except PluginError as err:
                 broken.append(f"; {err}")
         return candidates, broken
+
+
+def _made(name: str, settings: Mapping[str, object] | None, zone: tzinfo, without: Collection[str]) -> Formats:
+    return Formats(name, settings, zone, without=without)
 
 
 def _by_majority(head: bytes, candidates: list[NamedFormat]) -> list[NamedFormat]:
