@@ -1,9 +1,9 @@
 """How long a name takes from a line in a followed log to the feed and to the block list on disk.
 
 Ours is the real thing: `feedsvc serve` in a process of its own with `every = "1s"`, a Zeek log to which a line is appended
-at any moment of the second, a partner that asks TAXII for what was added, and whoever reads the list's file. The limit beside
-it is arithmetic: the schedule looks once a second, so half a second goes by on average before anything can happen, and a
-whole one at worst.
+at any moment of the second, a partner that asks TAXII for what was added, and whoever reads the list's file. The limit
+beside it is arithmetic: the schedule looks once a second, so half a second goes by on average before anything can happen,
+and a whole one at worst.
 
 Target: under 2 s, also the worst.
 

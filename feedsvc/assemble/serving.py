@@ -19,6 +19,7 @@ from feedsvc.config import Settings, SourceSettings
 from feedsvc.errors import ConfigError
 from feedsvc.history import open_history
 from feedsvc.pipeline import polling
+from feedsvc.pipeline.exporting import Upkeep
 from feedsvc.pipeline.polling import Turn
 from feedsvc.schedule import Job, Schedule
 from feedsvc.taxii.app import PREFIX, TaxiiApp
@@ -45,7 +46,8 @@ def serve(loaded: Settings) -> None:
     with ending() as stop, http(loaded) as server, ExitStack() as started:
         hunter = started.enter_context(Hunter(loaded.file, loaded.state))
         ears = [started.enter_context(listener.start()) for listener in building.listeners(loaded)]
-        schedule = Schedule([_job(loaded, one, stop) for one in loaded.sources], clock.utc_now)
+        upkeep = Upkeep()
+        schedule = Schedule([_job(loaded, one, stop, upkeep) for one in loaded.sources], clock.utc_now)
         schedule.start()
         log.info("serve.ready", taxii=f"{server.url}{PREFIX}/", exports=f"{server.url}/exports/index.json")
         while not stop.wait(1.0) and server.wait(0) is None and all(ear.alive for ear in ears):
@@ -91,7 +93,7 @@ def web_app(file: str) -> App:
     )
 
 
-def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job:
+def _job(loaded: Settings, source: SourceSettings, stop: threading.Event, upkeep: Upkeep) -> Job:
     def last() -> datetime | None:
         history = open_history(loaded.state, read_only=True)
         try:
@@ -110,7 +112,7 @@ def _job(loaded: Settings, source: SourceSettings, stop: threading.Event) -> Job
     def run(window: datetime, continuing: bool) -> None:
         try:
             with assemble.parts(loaded, stop=stop, person=False) as parts:
-                pipeline.run(parts, assemble.chosen(parts.sources, source.name), Turn(window, continuing))
+                pipeline.run(parts, assemble.chosen(parts.sources, source.name), Turn(window, continuing), upkeep)
         except ConfigError as err:
             # Rules are read anew for each run; one that was edited badly must not stop a feed without a word in `status`.
             log.warning("serve.at_fault", source=source.name, faults=[str(fault) for fault in err.faults])

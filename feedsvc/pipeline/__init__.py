@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from feedsvc.model import Change, Delta, Outcome, SourceOutcome
 from feedsvc.pipeline import exporting, polling, publishing, reading
-from feedsvc.pipeline.exporting import Exported
+from feedsvc.pipeline.exporting import Exported, Upkeep
 from feedsvc.pipeline.parts import Parts
 from feedsvc.pipeline.polling import Turn
 from feedsvc.sources.port import Source
@@ -33,13 +33,30 @@ class RunResult:
         return all(one.outcome is Outcome.COMPLETE for one in self.delta.sources) and not self.exported.held
 
 
-def run(parts: Parts, sources: Sequence[Source], turn: Turn | None = None) -> RunResult:
+def run(parts: Parts, sources: Sequence[Source], turn: Turn | None = None, upkeep: Upkeep | None = None) -> RunResult:
     """Poll these sources once, publish what is approved, write the lists.
 
     Args:
         turn: what the schedule runs it for; None when a person asked.
+        upkeep: of a process that runs again and again: leaves the lists alone while nothing is new. None writes them.
     """
     started = parts.clock()
+    upkeep = upkeep or Upkeep()
+    try:
+        outcomes, changes = _poll(parts, sources, turn)
+        exported = Exported()
+        if changes or upkeep.is_due():
+            exported = exporting.write(parts)
+            upkeep.written(exported)
+    except BaseException:
+        upkeep.doubt()
+        raise
+    label = started.strftime("%Y%m%dT%H%M%S.%fZ")
+    delta = reading.of_changes(parts, label, outcomes, [change.decision for change in changes])
+    return RunResult(delta, exported)
+
+
+def _poll(parts: Parts, sources: Sequence[Source], turn: Turn | None) -> tuple[list[SourceOutcome], list[Change]]:
     outcomes: list[SourceOutcome] = []
     changes: list[Change] = list(release(parts))
     for source in sources:
@@ -50,10 +67,7 @@ def run(parts: Parts, sources: Sequence[Source], turn: Turn | None = None) -> Ru
         outcomes.append(polled.outcome)
         changes += polled.changes
         changes += publishing.publish_approved(parts)
-    exported = exporting.write(parts)
-    label = started.strftime("%Y%m%dT%H%M%S.%fZ")
-    delta = reading.of_changes(parts, label, outcomes, [change.decision for change in changes])
-    return RunResult(delta, exported)
+    return outcomes, changes
 
 
 def release(parts: Parts) -> list[Change]:

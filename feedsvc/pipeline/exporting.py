@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -34,6 +34,37 @@ class Exported:
     held: tuple[tuple[str, str], ...] = ()
     changed: tuple[str, ...] = ()
     left_out: tuple[tuple[str, Refused], ...] = ()
+
+
+EVERY = 60.0
+"""Seconds within which a process that runs again and again looks after the lists, though it has decided nothing."""
+
+
+class Upkeep:
+    """When such a process writes the lists: at once when something was decided or a list is held, else once in a while.
+
+    To hold a list against all that is published costs what is known, and not what is new. What may change it without a
+    decision of this process (a longer validity, another process that died before it wrote, a file that is gone) can wait.
+
+    Args:
+        now: seconds of a clock that never steps back.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._due = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time, though nothing was decided."""
+        return self._now() >= self._due
+
+    def written(self, exported: Exported) -> None:
+        """They are up to date, but for those that are held."""
+        self._due = 0.0 if exported.held else self._now() + EVERY
+
+    def doubt(self) -> None:
+        """Something went wrong: nobody knows whether they are."""
+        self._due = 0.0
 
 
 def write(parts: Parts, only: str = "", *, accept_shrink: bool = False, patience: float = PATIENCE) -> Exported:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from feedsvc import pipeline
 from feedsvc.config import load
@@ -51,6 +54,59 @@ def test_lists_that_cannot_be_written_are_held_and_the_run_is_told_all_the_same(
     assert poll(site).clean
     assert stand(site).clean
     assert site.listed() == [NAME]
+
+
+class TestUpkeep:
+    """A process that runs again and again leaves the lists alone while nothing is new."""
+
+    def test_they_are_written_first_then_once_in_a_while_and_whenever_something_is_new(
+        self, site: Site, server: CofServer
+    ) -> None:
+        moment = 1000.0
+        upkeep = exporting.Upkeep(lambda: moment)
+
+        def is_written() -> bool:
+            """Whether a run brings back a list that was removed."""
+            (site.exports / "domains.txt").unlink(missing_ok=True)
+            with site.parts() as parts:
+                pipeline.run(parts, parts.sources, upkeep=upkeep)
+            return (site.exports / "domains.txt").exists()
+
+        assert is_written()
+        assert not is_written()
+        server.rows = [seen()]
+        assert is_written()
+        assert site.listed() == [NAME]
+        moment += exporting.EVERY - 1
+        assert not is_written()
+        moment += 1
+        assert is_written()
+        assert not is_written()
+
+    def test_a_list_that_is_held_is_looked_after_each_time(self, site: Site) -> None:
+        upkeep = exporting.Upkeep(lambda: 1000.0)
+        site.exports.write_text("a file where the folder should be")
+        with site.parts() as parts:
+            assert pipeline.run(parts, parts.sources, upkeep=upkeep).exported.held
+        site.exports.unlink()
+        with site.parts() as parts:
+            assert not pipeline.run(parts, parts.sources, upkeep=upkeep).exported.held
+        assert (site.exports / "domains.txt").exists()
+
+    def test_after_a_run_that_broke_they_are_looked_after(self, site: Site) -> None:
+        class Broken:
+            name, kind = "pdns", "pdns"
+
+            def read(self, poll: object) -> NoReturn:
+                raise KeyboardInterrupt
+
+        upkeep = exporting.Upkeep(lambda: 1000.0)
+        with site.parts() as parts:
+            pipeline.run(parts, parts.sources, upkeep=upkeep)
+            assert not upkeep.is_due()
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.run(parts, [Broken()], upkeep=upkeep)
+        assert upkeep.is_due()
 
 
 def test_a_list_that_was_never_written_is_told_as_such(site: Site) -> None:
