@@ -28,7 +28,7 @@ from feedsvc import assemble
 from feedsvc.assemble.logging import log_to_stderr
 from feedsvc.assemble.stopping import ending
 from feedsvc.clock import monotonic
-from feedsvc.errors import HistoryError
+from feedsvc.errors import FeedsvcError, HistoryError
 from feedsvc.history import open_history
 from feedsvc.pipeline import hunting
 
@@ -112,5 +112,15 @@ def hunt(file: Path) -> None:
             hunting.carry_on(parts, pause=PAUSE)
 
 
+def main(file: str) -> int:
+    """Run as that process; returns its exit code."""
+    try:
+        hunt(Path(file))
+    except FeedsvcError as err:  # a rule that is being edited, a state that is locked: another one begins in its time
+        log.warning("hunt.at_fault", reason=str(err))
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    hunt(Path(sys.argv[1]))
+    sys.exit(main(sys.argv[1]))

@@ -44,7 +44,7 @@ def hunt(
         printing.say(printing.table([_row(source, one) for source, one in hunted.clients], HEADINGS))
     for line in where(hunted):
         printing.complain(line) if as_json else printing.say(printing.printable(line))
-    if hunted.stopped or any(one.lost for one in hunted.hunts):
+    if not hunted.through or any(one.lost for one in hunted.hunts):
         raise typer.Exit(1)
 
 
@@ -84,5 +84,5 @@ def where(hunted: Hunted) -> Iterator[str]:
         yield from (f"not searched: {lost}" for lost in one.lost)
     for source in hunted.unread:
         yield f"not searched: of {source} nothing was read yet; say `feedsvc run --source {source}`"
-    if hunted.stopped:
-        yield "stopped before it was through; say it again to go on"
+    if not hunted.through:
+        yield "not through yet: it was stopped, or a log cannot be read at this moment; say it again to go on"

@@ -34,14 +34,12 @@ class ReadLog:
 class Hunts(Protocol):
     """Hunts, those that are over too."""
 
-    def begin(
-        self, names: AnyOf[str], logs: Sequence[ReadLog], since: datetime, now: datetime, *, again: bool = False
-    ) -> int | None:
+    def begin(self, names: AnyOf[str], logs: Sequence[ReadLog], since: datetime, now: datetime) -> int | None:
         """Begin a hunt for names through what was read of logs; its id, or None when nothing was read or no name given.
 
-        Args:
-            again: the names may have been counted in these parts before. Then a client is counted there as often as it was
-                before or as it is found now, whichever is more.
+        The names may have been counted there before: by an earlier hunt, or while another watch had them for findings. A
+        client is counted as often as it was before or as it is found now, whichever is more. A hunt that was under way for
+        one of the names leaves it to this one.
         """
         ...
 
@@ -57,16 +55,17 @@ class Hunts(Protocol):
         """Those of these names that a hunt is still looking for."""
         ...
 
-    def next(self, names: AnyOf[str] | None = None) -> Stretch | None:
+    def next(self, names: AnyOf[str] | None = None, without: AnyOf[tuple[str, str]] = ()) -> Stretch | None:
         """What is to be searched next; None when all is done.
 
         Args:
             names: only hunts for any of these.
+            without: logs (source and scope) that are to wait.
         """
         ...
 
     def sight(self, source: str, sightings: Sequence[Sighting], now: datetime) -> None:
-        """Add what a stretch brought, without what a hunt once more had counted before."""
+        """Add what a stretch brought, without what was counted before its hunt began."""
         ...
 
     def move(self, stretch: Stretch, position: str, offset: int, now: datetime) -> None:

@@ -342,7 +342,6 @@ class HuntRow(Row, frozen=True):
     id: Whole
     begun_at: Whole
     since: Whole
-    again: bool
     logs: Whole
     lost: tuple[str, ...]
     ended_at: Whole | None
@@ -372,7 +371,7 @@ class HuntLogRow(Row, frozen=True):
 
 
 class HuntCreditRow(Row, frozen=True):
-    """How often a client was counted before its name was hunted for once more, less what was found since."""
+    """How often a client had been counted when the hunt for a name began, less what was found since."""
 
     table = "hunt_credit"
     order = ("rrname", "client", "source", "kind", "process")

@@ -13,7 +13,6 @@ class Hunt:
     Attributes:
         names: how many it looks for.
         since: records before this moment are left alone.
-        again: a person asked for it once more: what was counted before must not be counted twice.
         logs, left: how many logs it had to go through, and has still to.
         lost: logs that could not be searched, and why.
         ended_at: None while something is left.
@@ -25,7 +24,6 @@ class Hunt:
     names: int
     logs: int
     left: int
-    again: bool = False
     lost: tuple[str, ...] = ()
     ended_at: datetime | None = None
 

@@ -27,14 +27,10 @@ _TURN = 0.05  # seconds until one looks again whether nobody else hunts
 _ALIVE = frozenset(Status) - {Status.REJECTED}
 
 
-def begin(parts: Parts, names: Collection[str], now: datetime, *, again: bool = False) -> None:
-    """Begin a hunt for names, inside the transaction that makes them findings and before it moves a cursor.
-
-    Args:
-        again: see `history.hunts.Hunts.begin`.
-    """
+def begin(parts: Parts, names: Collection[str], now: datetime) -> None:
+    """Begin a hunt for names, inside the transaction that makes them findings and before it moves a cursor."""
     if names:
-        parts.history.hunts.begin(names, list(_read_logs(parts)), since(parts, now), now, again=again)
+        parts.history.hunts.begin(names, list(_read_logs(parts)), since(parts, now), now)
 
 
 def since(parts: Parts, now: datetime) -> datetime:
@@ -51,31 +47,39 @@ def _read_logs(parts: Parts) -> Iterator[ReadLog]:
 def carry_on(parts: Parts, names: Collection[str] | None = None, *, pause: float = 0.0) -> None:
     """Go on with pending hunts until they are over, or the process is asked to end.
 
+    A log that cannot be read at this moment is left for the next time.
+
     Args:
         names: only those for any of these.
         pause: seconds to leave after each log to whoever else wants to hunt; without, this waits its turn.
     """
+    later: set[tuple[str, str]] = set()
     while not parts.stop.is_set():
         try:
             with parts.history.runs.claim("hunt"):
-                stretch = parts.history.hunts.next(names)
+                stretch = parts.history.hunts.next(names, later)
                 if stretch is None:
                     return
-                _go_through(parts, stretch)
+                if not _is_through(parts, stretch):
+                    later.add((stretch.source, stretch.scope))
         except Busy:
             parts.progress("waiting for another process that hunts")
         parts.stop.wait(pause or _TURN)
 
 
-def _go_through(parts: Parts, stretch: Stretch) -> None:
+def _is_through(parts: Parts, stretch: Stretch) -> bool:
+    """Search a stretch; whether that is done with, also when what was to be searched is lost for good."""
     try:
         _search(parts, stretch)
     except SourceError as err:
-        log.warning("hunt.lost", source=stretch.source, log=stretch.scope, reason=str(err))
+        log.warning("hunt.failed", source=stretch.source, log=stretch.scope, reason=str(err), lost=err.permanent)
+        if not err.permanent:
+            return False
         with parts.history.transaction():
             parts.history.hunts.lose(stretch, str(err), parts.clock())
     else:
         log.info("hunt.searched", source=stretch.source, log=stretch.scope, names=len(stretch.names))
+    return True
 
 
 def _search(parts: Parts, stretch: Stretch) -> None:
@@ -114,7 +118,7 @@ class Hunted:
         clients: of each name, with the source that saw them, oldest first; also those that were known before.
         hunts: those for these names, as they ended.
         unread: sources of which nothing was read yet, so that nothing could be searched.
-        stopped: it was asked to end before it was through.
+        through: nothing is left to be searched.
     """
 
     names: tuple[str, ...]
@@ -122,7 +126,7 @@ class Hunted:
     clients: tuple[tuple[str, Sighting], ...]
     hunts: tuple[Hunt, ...]
     unread: tuple[str, ...]
-    stopped: bool
+    through: bool
 
 
 def by_hand(parts: Parts, texts: Sequence[str], watch: str = "") -> Hunted:
@@ -140,7 +144,7 @@ def by_hand(parts: Parts, texts: Sequence[str], watch: str = "") -> Hunted:
     names = _wanted(parts, texts, watch)
     now = parts.clock()
     with parts.history.transaction():
-        begin(parts, names - parts.history.hunts.hunted(names), now, again=True)
+        begin(parts, names - parts.history.hunts.hunted(names), now)
     carry_on(parts, names)
     since_then = since(parts, now)
     return Hunted(
@@ -149,7 +153,7 @@ def by_hand(parts: Parts, texts: Sequence[str], watch: str = "") -> Hunted:
         clients=tuple(_clients(parts, names, since_then)),
         hunts=tuple({hunt.id: hunt for name in sorted(names) for hunt in parts.history.hunts.of(name)[-1:]}.values()),
         unread=tuple(one.name for one in _looking_back(parts) if not parts.history.facts.cursors(one.name)),
-        stopped=bool(parts.history.hunts.hunted(names)),
+        through=not parts.history.hunts.hunted(names),
     )
 
 

@@ -91,7 +91,7 @@ def _find(path: str, stretch: Stretch, until: Position) -> Found:
     """The file that holds what was read of a log, wherever it is by now.
 
     Raises:
-        SourceError: there is none.
+        SourceError: there is none; not for good where nothing at all is to be seen of the source: a disk is missing sooner.
     """
     known = [until]
     if stretch.now:
@@ -100,6 +100,8 @@ def _find(path: str, stretch: Stretch, until: Position) -> Found:
     for file in _candidates(path, known):
         if _is_at_rest_as(file, known[0]) or _is_same(file, until, heads):
             return file
+    if not identity.look(path).files:
+        raise SourceError(f"{until.path}: no file matches {path}")
     raise SourceError(f"{until.path}: what was read of it is not there any more", permanent=True)
 
 

@@ -85,7 +85,7 @@ def _facts(history: History) -> None:
         sighting("198.51.100.7", kind="connection"),
     ]
     history.facts.sight("zeek", seen_by, NOW)
-    history.hunts.begin(NAMES[:1], [ReadLog("zeek", ODD, ODD, 7)], NOW - DAY, NOW, again=True)
+    history.hunts.begin(NAMES[:1], [ReadLog("zeek", ODD, ODD, 7)], NOW - DAY, NOW)
     history.hunts.begin(NAMES[1:], [ReadLog("zeek", "lost", ODD, 7)], NOW - DAY, NOW)
     stretch = history.hunts.next(NAMES[1:])
     assert stretch is not None

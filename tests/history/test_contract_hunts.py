@@ -15,11 +15,11 @@ from tests.history.making import DAY, HOUR, NOW, SECOND, sighting
 NAME, OTHER = "k3xq.example.net", "p9zz.example.net"
 
 
-def begin(history: History, *names: str, again: bool = False, since: int = 0, **logs: int) -> int | None:
+def begin(history: History, *names: str, since: int = 0, **logs: int) -> int | None:
     """A hunt through logs that were read so far, each of the source `zeek`."""
     read = [ReadLog("zeek", scope, f"at {offset}", offset) for scope, offset in logs.items()]
     with history.transaction():
-        return history.hunts.begin(names, read, NOW - DAY + since * HOUR, NOW, again=again)
+        return history.hunts.begin(names, read, NOW - DAY + since * HOUR, NOW)
 
 
 def left(history: History, *names: str) -> Stretch:
@@ -119,11 +119,19 @@ def test_what_a_hunt_finds_adds_to_what_followers_count_meanwhile(history: Histo
     assert (told.count, told.time_first) == (5, SECOND - 5)
 
 
+def test_a_log_can_be_left_for_later(history: History) -> None:
+    begin(history, NAME, a=10, b=10)
+    stretch = history.hunts.next(without=[("zeek", "b")])
+    assert stretch is not None
+    assert stretch.scope == "a"
+    assert history.hunts.next(without=[("zeek", "b"), ("zeek", "a")]) is None
+
+
 def test_what_is_hunted_for_once_more_is_counted_as_often_as_before_or_as_it_is_found_now(history: History) -> None:
     old, new = "192.0.2.10", "192.0.2.11"
     with history.transaction():
         history.facts.sight("zeek", [sighting(count=5)], NOW)
-    begin(history, NAME, again=True, a=10)
+    begin(history, NAME, a=10)
     with history.transaction():
         history.facts.sight("zeek", [sighting(count=100)], NOW)  # a follower goes on meanwhile
         history.hunts.sight("zeek", [sighting(count=3), sighting(client=new, count=2)], NOW)
@@ -144,8 +152,22 @@ def test_to_hunt_again_and_again_changes_nothing(history: History, times: int) -
     searched(history)
     once = history.facts.sightings(NAME)
     for _ in range(times):
-        begin(history, NAME, again=True, a=10)
+        begin(history, NAME, a=10)
         with history.transaction():
             history.hunts.sight("zeek", found, NOW)
         searched(history)
     assert history.facts.sightings(NAME) == once
+
+
+def test_a_hunt_leaves_a_name_to_one_that_begins_later_and_nobody_is_counted_twice(history: History) -> None:
+    first = begin(history, NAME, OTHER, a=10)
+    with history.transaction():
+        history.hunts.sight("zeek", [sighting(count=3)], NOW)
+    alone = begin(history, NAME, a=20)
+    assert [(one.id, one.names) for one in history.hunts.pending()] == [(first, 1), (alone, 1)]
+    with history.transaction():
+        history.hunts.sight("zeek", [sighting(count=5)], NOW)
+    assert {one.client: one.count for _, one in history.facts.sightings(NAME)} == {"192.0.2.10": 5}
+    last = begin(history, NAME, OTHER, a=30)
+    assert [one.id for one in history.hunts.pending()] == [last]
+    assert [one.id for one in history.hunts.of(NAME)] == [last]

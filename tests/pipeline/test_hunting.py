@@ -176,6 +176,31 @@ def test_a_log_that_vanished_is_told_and_the_others_are_searched(site: Site) -> 
     assert "dns.gone.log: what was read of it is not there any more" in told["lost"][0]
 
 
+def test_a_disk_that_is_missing_loses_no_hunt(site: Site) -> None:
+    write(site, asked("10.0.0.2"))
+    site.poll()
+    write(site, FOUND)
+    site.poll()
+    site.log.rename(site.folder.parent / "aside.log")
+    hunt(site)
+    assert [one.left for one in pending(site)] == [1]
+    assert "not through yet" in site.says("hunt", NAME)[0]
+    (site.folder.parent / "aside.log").rename(site.log)
+    hunt(site)
+    assert counted(site) == {"10.0.0.1": 1, "10.0.0.2": 1}
+
+
+def test_a_name_that_was_hunted_for_by_hand_before_it_was_found_counts_once(site: Site) -> None:
+    write(site, asked("10.0.0.2"), asked("10.0.0.2"))
+    site.poll()
+    site.run("hunt", NAME)
+    assert counted(site) == {"10.0.0.2": 2}
+    write(site, FOUND, asked("10.0.0.2"))
+    site.poll()
+    hunt(site)
+    assert counted(site) == {"10.0.0.1": 1, "10.0.0.2": 3}
+
+
 def test_records_older_than_hunt_back_are_left_alone(tmp_path: Path) -> None:
     site = Site(tmp_path, zeek=True, limits={"hunt_back": "10d"}).write()
     site.log.write_text(ZEEK_HEADER)

@@ -11,19 +11,31 @@ from typing import NamedTuple
 from feedsvc.history.hunts import ReadLog
 from feedsvc.history.sqlite.engine import Engine, Parameters, Row
 from feedsvc.history.sqlite.facts import Facts
-from feedsvc.history.sqlite.values import array, micros, moment, moment_or_none, texts
+from feedsvc.history.sqlite.values import array, micros, moment, moment_or_none, pairs, texts
 from feedsvc.model import Hunt, Sighting, Stretch
 
 _HUNT = """
     SELECT id, begun_at, since, (SELECT count(*) FROM hunt_name WHERE hunt = id), logs,
-           (SELECT count(*) FROM hunt_log WHERE hunt = id), again, lost, ended_at
+           (SELECT count(*) FROM hunt_log WHERE hunt = id), lost, ended_at
     FROM hunt
 """
 
-_BEGIN = "INSERT INTO hunt (begun_at, since, again, logs, lost) VALUES (?, ?, ?, ?, '[]')"
+_BEGIN = "INSERT INTO hunt (begun_at, since, logs, lost) VALUES (?, ?, ?, '[]')"
 
 _LOG = """
     INSERT INTO hunt_log (source, scope, hunt, start, until, start_offset, until_offset) VALUES (?, ?, ?, '', ?, 0, ?)
+"""
+
+_ASKED = "(SELECT value FROM json_each(?))"
+
+_LEAVE = f"""
+    DELETE FROM hunt_name
+    WHERE name IN {_ASKED} AND hunt IN (SELECT id FROM hunt WHERE ended_at IS NULL)
+"""  # noqa: S608 - put together from constants
+
+_LEFT = """
+    DELETE FROM hunt_log
+    WHERE hunt IN (SELECT id FROM hunt WHERE ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM hunt_name WHERE hunt = id))
 """
 
 _CREDIT = """
@@ -42,7 +54,8 @@ _PENDING_NAMES = """
 # Logs are named by days and hours: the last name is the newest, and what happened yesterday is wanted first.
 _NEXT_LOG = """
     SELECT source, scope FROM hunt_log
-    WHERE ?1 IS NULL OR hunt IN (SELECT hunt FROM json_each(?1) CROSS JOIN hunt_name ON name = value)
+    WHERE (?1 IS NULL OR hunt IN (SELECT hunt FROM json_each(?1) CROSS JOIN hunt_name ON name = value))
+        AND (source, scope) NOT IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))
     ORDER BY source, scope DESC LIMIT 1
 """
 
@@ -65,7 +78,7 @@ _END = """
 
 _SPENT = """
     DELETE FROM hunt_credit WHERE rrname IN (
-        SELECT name FROM hunt_name JOIN hunt ON id = hunt WHERE hunt = ? AND again AND ended_at IS NOT NULL
+        SELECT name FROM hunt_name JOIN hunt ON id = hunt WHERE hunt = ? AND ended_at IS NOT NULL
     )
 """
 
@@ -90,19 +103,26 @@ class Hunts:
         self._engine = engine
         self._facts = facts
 
-    def begin(
-        self, names: AnyOf[str], logs: Sequence[ReadLog], since: datetime, now: datetime, *, again: bool = False
-    ) -> int | None:
+    def begin(self, names: AnyOf[str], logs: Sequence[ReadLog], since: datetime, now: datetime) -> int | None:
         """Begin a hunt."""
         read = [one for one in logs if one.offset > 0]
         if not names or not read:
             return None
-        hunt: int = self._engine.write(_BEGIN, [micros(now), micros(since), again, len(read)]).lastrowid or 0
+        self._leave(names, now)
+        hunt: int = self._engine.write(_BEGIN, [micros(now), micros(since), len(read)]).lastrowid or 0
         self._engine.write_many("INSERT INTO hunt_name (name, hunt) VALUES (?, ?)", [(name, hunt) for name in sorted(names)])
         self._engine.write_many(_LOG, [(one.source, one.scope, hunt, one.position, one.offset) for one in read])
-        if again:
-            self._engine.write(_CREDIT, [array(sorted(names)), array(sorted({one.source for one in read}))])
+        self._engine.write(_CREDIT, [array(sorted(names)), array(sorted({one.source for one in read}))])
         return hunt
+
+    def _leave(self, names: AnyOf[str], now: datetime) -> None:
+        """Take names out of the hunts that are under way for them; one without any other is over."""
+        asked = array(sorted(names))
+        hunts = [hunt.id for hunt in self.pending()] if self.hunted(names) else []
+        self._engine.write(_LEAVE, [asked])
+        self._engine.write(_LEFT)
+        self._engine.write(f"DELETE FROM hunt_credit WHERE rrname IN {_ASKED}", [asked])  # noqa: S608
+        self._end(hunts, now)
 
     def pending(self) -> tuple[Hunt, ...]:
         """Hunts that are not over."""
@@ -116,10 +136,10 @@ class Hunts:
         """Those of these names that are still looked for."""
         return frozenset(name for (name,) in self._engine.rows(_PENDING_NAMES, [array(sorted(names))]))
 
-    def next(self, names: AnyOf[str] | None = None) -> Stretch | None:
+    def next(self, names: AnyOf[str] | None = None, without: AnyOf[tuple[str, str]] = ()) -> Stretch | None:
         """What is to be searched next."""
         among = None if names is None else array(sorted(names))
-        log = self._engine.row(_NEXT_LOG, [among])
+        log = self._engine.row(_NEXT_LOG, [among, pairs(without)])
         if log is None:
             return None
         source, scope = log
@@ -187,7 +207,7 @@ class Hunts:
 
 
 def _hunt(row: Row) -> Hunt:
-    number, begun_at, since, names, logs, left, again, lost, ended_at = row
+    number, begun_at, since, names, logs, left, lost, ended_at = row
     return Hunt(
         id=number,
         begun_at=moment(begun_at),
@@ -195,7 +215,6 @@ def _hunt(row: Row) -> Hunt:
         names=names,
         logs=logs,
         left=left,
-        again=bool(again),
         lost=texts(lost),
         ended_at=moment_or_none(ended_at),
     )

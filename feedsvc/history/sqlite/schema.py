@@ -351,7 +351,6 @@ CREATE TABLE hunt (
     id INTEGER PRIMARY KEY,
     begun_at INTEGER NOT NULL,
     since INTEGER NOT NULL,
-    again INTEGER NOT NULL,  -- 1: a person asked for it; what its names had been counted before stands in hunt_credit
     logs INTEGER NOT NULL,  -- how many it had to go through
     lost TEXT NOT NULL,  -- an array of those that could not be searched, with why
     ended_at INTEGER  -- null while hunt_log has rows of it
@@ -381,7 +380,7 @@ CREATE TABLE hunt_log (
 
 CREATE INDEX hunt_log_hunt ON hunt_log (hunt);  -- Hunts.pending, Hunts.next
 
--- How often clients of names that are hunted for once more were counted before: so many times they are not counted again.
+-- How often clients of names had been counted when the hunt for them began: so many times they are not counted again.
 CREATE TABLE hunt_credit (
     rrname TEXT NOT NULL,
     client TEXT NOT NULL,
