@@ -138,6 +138,16 @@ class TestRows:
         csv.writer(other).writerows([["_raw", "host"], [raw, "h"]])
         assert len(records_of(read_all(FORMAT, csv_export([raw]) + other.getvalue().encode()))) == 2
 
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    @pytest.mark.parametrize(
+        "row", ['"a\nb","c",host,index', 'x,"a\nb"', '"a\n""b""\n",,x', '"a\nb"x,"c\nd"', 'a"b,"c\nd",e']
+    )
+    def test_a_block_may_end_anywhere_in_a_row_of_several_lines(self, row: str, end: str) -> None:
+        text = f"_raw,host{end}{row}{end}{row}{end}".encode()
+        whole = list(cut(FORMAT, iter([text])))
+        for at in range(len(text)):
+            assert list(cut(FORMAT, iter([text[:at], text[at:]]))) == whole
+
     def test_an_event_of_several_values_is_several_events(self) -> None:
         raws = [making.json_line(making.hit(name)).decode() for name in "ab"]
         row = json_row("", _raw=raws)
