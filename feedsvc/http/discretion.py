@@ -6,6 +6,7 @@ outside is shown but through `shown`, and nothing is kept of which `holds_secret
 
 from __future__ import annotations
 
+import codecs
 import functools
 import html
 import html.entities
@@ -13,14 +14,15 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from feedsvc import names
 from feedsvc.errors import NameRefused
 
 STARS = "********"
 SHOWN = 200  # characters of foreign text in an error or a sample, as model.Refused has it
-_READ = 4096  # of which so many are looked at
+_READ = 65_536  # of which so many are looked at
+_TELLING = 4  # letters of a secret's beginning that are no chance
 _SHORT = 8  # letters of a secret below which other words may have it in them
 
 
@@ -41,9 +43,12 @@ class Discretion:
         return Discretion(self.secrets + other.secrets, self.usernames + other.usernames)
 
     def shown(self, text: bytes | str) -> str:
-        """Text on one line: secrets starred, what does not print escaped, cut to 200 characters."""
+        """Text on one line: secrets starred, what does not print escaped, cut to 200 characters.
+
+        The text may have been cut already, in the middle of a secret: its beginning at the end of the text is starred too.
+        """
         if isinstance(text, bytes):
-            text = text[:_READ].decode("utf-8", "backslashreplace")
+            text = _decoder("backslashreplace").decode(text[:_READ])
         text = self._starred(text[:_READ].strip())
         safe = "".join(
             char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:SHOWN]
@@ -67,9 +72,16 @@ class Discretion:
         return None if pattern is None else pattern.search
 
     def _starred(self, text: str) -> str:
-        pattern = _shown_pattern(self.secrets + self.usernames)
-        return text if pattern is None else pattern.sub(STARS, text)
+        hidden = self.secrets + self.usernames
+        pattern = _shown_pattern(hidden)
+        if pattern is None:
+            return text
+        starred = pattern.sub(STARS, text)
+        begun = max((_begun(starred.lower(), spelling) for one in hidden for spelling in _beginnings(one)), default=0)
+        return starred[: len(starred) - begun] + STARS if begun else starred
 
+
+_decoder = codecs.getincrementaldecoder("utf-8")  # leaves a character out that was cut in its middle
 
 OPEN = Discretion()
 """Nothing to hide."""
@@ -130,6 +142,19 @@ def _any_form(char: str) -> str:
     if ord(char) in html.entities.codepoint2name:
         forms.add(f"&{html.entities.codepoint2name[ord(char)]};")
     return f"(?:{'|'.join(map(re.escape, sorted(forms, key=len, reverse=True)))})"
+
+
+@functools.lru_cache(maxsize=256)
+def _beginnings(secret: str) -> tuple[str, ...]:
+    in_json = json.dumps(secret)[1:-1]
+    spelt = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), in_json, html.escape(secret)}
+    return tuple({one.lower() for one in (*spelt, in_json.replace("/", "\\/"))})
+
+
+def _begun(text: str, spelling: str) -> int:
+    """How many letters at the end of a text are the beginning of a secret; 0 when they may be so by chance."""
+    longest = min(len(text), len(spelling))
+    return next((size for size in range(longest, _TELLING - 1, -1) if text.endswith(spelling[:size])), 0)
 
 
 def _names(secret: str) -> set[str]:

@@ -65,6 +65,29 @@ def test_where_there_is_nothing_to_hide_nothing_is_hidden() -> None:
     assert shown(b"a\tb\xff") == r"a\tb\xff"
 
 
+@pytest.mark.parametrize("before", ["", " " * 4096, "\n" * 4090, "no such key: ", "x" * 4070 + " "])
+@pytest.mark.parametrize("kept", [4, 20, 40])
+def test_nothing_is_shown_of_a_secret_that_a_text_was_cut_in(before: str, kept: int) -> None:
+    key = "Zx" + "abcdefgh0123456789" * 3
+    told = Discretion((key,)).shown((before + key[:kept]).encode())
+    assert key[:kept] not in told
+    assert key[:4] not in told
+
+
+def test_of_many_copies_of_a_long_token_none_is_shown_not_even_a_piece() -> None:
+    token = "eyJ0eXAiOiJKV1Qi" + "Ab3" * 500
+    assert "Ab3" not in Discretion((token,)).shown(json.dumps({"a": token, "b": token, "c": token})[:4096])
+
+
+def test_a_character_that_was_cut_is_left_out_with_the_secret_before_it() -> None:
+    assert Discretion(("pässwörd",)).shown("key pässwörd".encode()[:-3]) == f"key {STARS}"
+
+
+@given(secret=st.from_regex(r"[!-~]{8,40}", fullmatch=True), before=st.text("abc ", max_size=20), size=st.integers(4, 40))
+def test_the_beginning_of_a_secret_at_the_end_of_a_text_is_starred(secret: str, before: str, size: int) -> None:
+    assert Discretion((secret,)).shown(before + secret[:size]).endswith(STARS)
+
+
 @given(secret=st.text(min_size=8, max_size=60), before=st.text(max_size=20), behind=st.text(max_size=20))
 def test_no_text_that_has_a_secret_in_it_is_kept(secret: str, before: str, behind: str) -> None:
     assert Discretion((secret,)).holds_secret(before + secret + behind)
