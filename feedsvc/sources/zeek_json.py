@@ -23,6 +23,8 @@ class _Kind(msgspec.Struct, gc=False):
 
     ts: float | str | None = None
     uid: str | None = None
+    client: str | None = msgspec.field(name="id.orig_h", default=None)
+    client_flat: str | None = msgspec.field(name="id_orig_h", default=None)
     path: str | None = msgspec.field(name="_path", default=None)
     stream: str | None = msgspec.field(name="@stream", default=None)
 
@@ -64,7 +66,11 @@ def is_zeek(line: bytes) -> bool:
 
 def _shows(line: bytes) -> bool:
     found = decode(_KIND, line)
-    return found is not None and (found.path is not None or (found.ts is not None and found.uid is not None))
+    if found is None:
+        return False
+    # Who picks fields leaves out the identifier, which nobody reads.
+    own = found.uid is not None or found.client is not None or found.client_flat is not None
+    return found.path is not None or (found.ts is not None and own)
 
 
 def read_json(line: bytes) -> Said | None:

@@ -355,6 +355,11 @@ class TestPassedOn:
         found = record_of(json.dumps({**ROW, "qtype": qtype, "answers": ["198.51.100.7"]}).encode())
         assert (found.chain, found.answers) == ((), ())
 
+    @pytest.mark.parametrize("key", ["id.orig_h", "id_orig_h"])
+    def test_it_is_recognised_without_its_identifiers(self, key: str) -> None:
+        assert FORMAT.recognises(json.dumps({"ts": 1.5, key: "10.0.0.1", "query": "k3xq.example.net"}).encode())
+        assert not FORMAT.recognises(json.dumps({"ts": 1.5, "query": "k3xq.example.net"}).encode())
+
     def test_the_log_may_be_told_by_an_object_around_the_line(self) -> None:
         assert record_of(json.dumps({"dns": ROW}).encode()).rrname == "k3xq.example.net"
         assert parse_all(json.dumps({"weird": ROW}).encode()) == []
