@@ -11,6 +11,7 @@ import json
 import re
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain, count, islice
 
 import pytest
@@ -21,7 +22,7 @@ from feedsvc import plugins
 from feedsvc.errors import SourceError
 from feedsvc.sources.logfile import MAX_LINE, cut, finish, read_line
 from feedsvc.sources.logs import Formats
-from feedsvc.sources.port import LogFormat, LogParser
+from feedsvc.sources.port import Line, LogFormat, LogParser
 from tests.sources.logs import dnstap_making, powerdns_making
 from tests.sources.logs.holding import check
 from tests.sources.logs.json_making import with_odd_values
@@ -84,6 +85,23 @@ def test_no_octets_break_a_promise(name: str, log: bytes) -> None:
 @given(data=st.data())
 def test_no_change_to_a_sample_breaks_a_promise(name: str, data: st.DataObject) -> None:
     CHECKS[name](data.draw(mutated(name)))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_log_is_the_same_however_small_its_pieces_are(name: str, size: int) -> None:
+    for log in SAMPLES[name]:
+        form = Formats(name).by_head(log).format
+        blocks = (log[at : at + size] for at in range(0, len(log), size))
+        assert frames_of(form, blocks) == frames_of(form, iter([log]))
+
+
+def frames_of(form: LogFormat, blocks: Iterator[bytes]) -> list[Line]:
+    """The frames of a log, as far as it can be cut."""
+    found: list[Line] = []
+    with suppress(SourceError):
+        found.extend(cut(form, blocks))
+    return found
 
 
 JSON_LINES = {
