@@ -13,7 +13,7 @@ from feedsvc.cli import printing
 
 if TYPE_CHECKING:
     from feedsvc.model import Sighting
-    from feedsvc.pipeline.hunting import Hunted
+    from feedsvc.pipeline.hunting_by_hand import Hunted
 
 
 def hunt(
@@ -26,7 +26,7 @@ def hunt(
     from feedsvc import assemble
     from feedsvc.assemble.logging import log_to_stderr
     from feedsvc.assemble.stopping import ending
-    from feedsvc.pipeline import hunting, reading
+    from feedsvc.pipeline import hunting_by_hand, reading
 
     log_to_stderr()
     settings = assemble.settings(context.obj)
@@ -36,7 +36,7 @@ def hunt(
         assemble.parts(settings, progress=progress, stop=stop) as parts,
     ):
         reading.know_watch(parts, watch)
-        hunted = hunting.by_hand(parts, names or (), watch)
+        hunted = hunting_by_hand.hunt(parts, names or (), watch)
     if as_json:
         for source, one in hunted.clients:
             printing.say(json.dumps(client_json(source, one), ensure_ascii=False))
@@ -44,7 +44,7 @@ def hunt(
         printing.say(printing.table([_row(source, one) for source, one in hunted.clients], HEADINGS))
     for line in where(hunted):
         printing.complain(line) if as_json else printing.say(printing.printable(line))
-    if not hunted.through or any(one.lost for one in hunted.hunts):
+    if not hunted.through or hunted.troubles or any(one.lost for one in hunted.hunts):
         raise typer.Exit(1)
 
 
@@ -74,15 +74,14 @@ def client_json(source: str, one: Sighting) -> dict[str, object]:
 def where(hunted: Hunted) -> Iterator[str]:
     """What was searched, since when, and what could not be."""
     names = hunted.names[0] if len(hunted.names) == 1 else f"{len(hunted.names)} names"
-    logs = sum(one.logs for one in hunted.hunts)
-    searched = logs - sum(one.left + len(one.lost) for one in hunted.hunts)
+    searched = sum(one.logs - one.left - len(one.lost) for one in hunted.hunts)
     found = len({one.client for _, one in hunted.clients})
-    said = f"{found} clients of" if found else "nobody asked for"
-    looked = f"in {searched} logs since {hunted.since:%Y-%m-%d %H:%M:%S UTC}" if searched else "and no log was searched"
-    yield f"{said} {names}, {looked}"
+    said = f"{found} client{'s' if found > 1 else ''} of" if found else "nobody asked for"
+    logs = f"{searched} log{'' if searched == 1 else 's'} read before and in what is new"
+    looked = f"in {logs} of {', '.join(hunted.sources)}" if hunted.sources else "but no source reads logs"
+    yield f"{said} {names}, {looked}, since {hunted.since:%Y-%m-%d %H:%M:%S UTC}"
     for one in hunted.hunts:
         yield from (f"not searched: {lost}" for lost in one.lost)
-    for source in hunted.unread:
-        yield f"not searched: of {source} nothing was read yet; say `feedsvc run --source {source}`"
+    yield from (f"not searched: {trouble}" for trouble in hunted.troubles)
     if not hunted.through:
         yield "not through yet: it was stopped, or a log cannot be read at this moment; say it again to go on"

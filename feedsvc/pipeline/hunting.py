@@ -8,23 +8,20 @@ through a log, once for all names that want it at that place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 import structlog
 
-from feedsvc.errors import Busy, NameRefused, SourceError, UsageError
+from feedsvc.errors import Busy, SourceError
 from feedsvc.history.hunts import ReadLog
-from feedsvc.model import Batch, Hunt, Sighting, Status, Stretch
-from feedsvc.names import parse_name
+from feedsvc.model import Batch, Stretch
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources.port import LookingBack
 
 log = structlog.get_logger()
 
 _TURN = 0.05  # seconds until one looks again whether nobody else hunts
-_ALIVE = frozenset(Status) - {Status.REJECTED}
 
 
 def begin(parts: Parts, names: Collection[str], now: datetime) -> None:
@@ -104,81 +101,6 @@ def _store(parts: Parts, source: LookingBack, stretch: Stretch, batch: Batch) ->
     parts.history.hunts.sight(stretch.source, [one for one in batch.lookups if one.rrname in stretch.names], now)
     for cursor in batch.cursors:
         parts.history.hunts.move(stretch, cursor.position, source.offset_of(cursor.position), now)
-
-
-# -- by hand -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Hunted:
-    """What a hunt by hand came to.
-
-    Attributes:
-        since: what was seen last before is left out.
-        clients: of each name, with the source that saw them, oldest first; also those that were known before.
-        hunts: those for these names, as they ended.
-        unread: sources of which nothing was read yet, so that nothing could be searched.
-        through: nothing is left to be searched.
-    """
-
-    names: tuple[str, ...]
-    since: datetime
-    clients: tuple[tuple[str, Sighting], ...]
-    hunts: tuple[Hunt, ...]
-    unread: tuple[str, ...]
-    through: bool
-
-
-def by_hand(parts: Parts, texts: Sequence[str], watch: str = "") -> Hunted:
-    """Search what was read of the logs once more, for names that a person gives, or for all findings.
-
-    What an earlier hunt for one of them has left is gone on with: one that was killed goes on where it was.
-
-    Args:
-        texts: names in any spelling; none stands for all findings that are not rejected.
-        watch: of this watch alone.
-
-    Raises:
-        UsageError: a text is no name, or no finding of the watch.
-    """
-    names = _wanted(parts, texts, watch)
-    now = parts.clock()
-    with parts.history.transaction():
-        begin(parts, names - parts.history.hunts.hunted(names), now)
-    carry_on(parts, names)
-    since_then = since(parts, now)
-    return Hunted(
-        names=tuple(sorted(names)),
-        since=since_then,
-        clients=tuple(_clients(parts, names, since_then)),
-        hunts=tuple({hunt.id: hunt for name in sorted(names) for hunt in parts.history.hunts.of(name)[-1:]}.values()),
-        unread=tuple(one.name for one in _looking_back(parts) if not parts.history.facts.cursors(one.name)),
-        through=not parts.history.hunts.hunted(names),
-    )
-
-
-def _wanted(parts: Parts, texts: Sequence[str], watch: str) -> frozenset[str]:
-    names = frozenset(map(_name, texts))
-    if names and not watch:
-        return names
-    found = {one.name for one in parts.history.findings.with_status(_ALIVE, watch or None)}
-    if unfound := sorted(names - found):
-        raise UsageError(f"{', '.join(unfound)}: no finding of watch {watch!r}; leave --watch out to hunt for any name")
-    return names or frozenset(found)
-
-
-def _name(text: str) -> str:
-    try:
-        return parse_name(text)
-    except NameRefused as err:
-        raise UsageError(f"{text!r} is no domain name: {err}") from err
-
-
-def _clients(parts: Parts, names: Collection[str], moment: datetime) -> Iterator[tuple[str, Sighting]]:
-    for name in sorted(names):
-        for source, sighting in parts.history.facts.sightings(name):
-            if sighting.time_last >= moment.timestamp():
-                yield source, sighting
 
 
 def _looking_back(parts: Parts) -> Iterator[LookingBack]:

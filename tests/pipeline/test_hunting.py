@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from feedsvc.errors import UsageError
 from feedsvc.model import Hunt
-from feedsvc.pipeline import hunting
+from feedsvc.pipeline import hunting, hunting_by_hand
 from feedsvc.sources.identity import parse_position
 from feedsvc.sources.logs import Formats
 from feedsvc.sources.lookback import look_back
@@ -184,7 +184,9 @@ def test_a_disk_that_is_missing_loses_no_hunt(site: Site) -> None:
     site.log.rename(site.folder.parent / "aside.log")
     hunt(site)
     assert [one.left for one in pending(site)] == [1]
-    assert "not through yet" in site.says("hunt", NAME)[0]
+    told = site.says("hunt", NAME)[0]
+    assert "not through yet" in told
+    assert "not searched: zeek: no file matches" in told
     (site.folder.parent / "aside.log").rename(site.log)
     hunt(site)
     assert counted(site) == {"10.0.0.1": 1, "10.0.0.2": 1}
@@ -328,7 +330,7 @@ def test_by_hand_it_says_who_asked_and_where_it_looked(site: Site) -> None:
     site.poll()
     out = site.run("hunt", NAME)
     assert ["10.0.0.2" in line and " 2 " in line for line in out.splitlines()].count(True) == 1
-    assert f"2 clients of {NAME}, in 1 logs since " in out
+    assert f"2 clients of {NAME}, in 1 log read before and in what is new of zeek, since " in out
     [first, second] = [json.loads(line) for line in site.run("hunt", NAME, "--json").splitlines()]
     assert {(one["name"], one["client"], one["count"], one["kind"]) for one in (first, second)} == {
         (NAME, "10.0.0.1", 1, "dns"),
@@ -357,15 +359,31 @@ def test_by_hand_it_is_said_when_nobody_asked(site: Site) -> None:
     write(site, FOUND)
     site.poll()
     out, _ = site.says("hunt", OTHER)
-    assert f"nobody asked for {OTHER}, in 1 logs since " in out
+    assert f"nobody asked for {OTHER}, in 1 log read before and in what is new of zeek, since " in out
     assert site.run("hunt", OTHER, "--json") == ""
 
 
-def test_by_hand_it_is_said_when_no_log_was_read_yet(tmp_path: Path) -> None:
+def test_by_hand_what_no_poll_has_read_yet_is_looked_at_and_left_to_the_polls(tmp_path: Path) -> None:
+    site = Site(tmp_path, zeek=True).write()
+    site.log.write_text(ZEEK_HEADER + asked("10.0.0.2"))
+    once = site.run("hunt", NAME, "--json")
+    assert [(told["client"], told["count"]) for told in map(json.loads, once.splitlines())] == [("10.0.0.2", 1)]
+    assert site.run("hunt", NAME, "--json") == once
+    assert counted(site) == {}
+    write(site, FOUND)
+    site.poll()
+    write(site, asked("10.0.0.2"))
+    told = {one["client"]: one["count"] for one in map(json.loads, site.run("hunt", "--json").splitlines())}
+    assert told == {"10.0.0.1": 1, "10.0.0.2": 2}
+    assert counted(site) == {"10.0.0.1": 1, "10.0.0.2": 1}
+
+
+def test_by_hand_it_is_said_what_could_not_be_searched(tmp_path: Path) -> None:
     site = Site(tmp_path, zeek=True).write()
     out, _ = site.says("hunt", NAME)
-    assert f"nobody asked for {NAME}, and no log was searched" in out
-    assert "of zeek nothing was read yet" in out
+    assert f"nobody asked for {NAME}, in 0 logs" in out
+    assert "not searched: zeek: no file matches" in out
+    assert "but no source reads logs" in Site(tmp_path).write().says("hunt", NAME)[0]
 
 
 def test_by_hand_only_what_is_a_name_and_of_the_watch_is_hunted_for(site: Site) -> None:
@@ -379,7 +397,7 @@ def test_a_watch_s_findings_alone_are_hunted_for(site: Site) -> None:
     site.poll()
     assert len(site.run("hunt", "--watch", "jar-callbacks", "--json").splitlines()) == 2
     with site.parts() as parts, pytest.raises(UsageError):
-        hunting.by_hand(parts, [OTHER], "never")
+        hunting_by_hand.hunt(parts, [OTHER], "never")
 
 
 def test_a_run_hunts_when_it_has_polled(site: Site) -> None:
