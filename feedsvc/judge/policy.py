@@ -91,16 +91,20 @@ def stale(finding: Finding, watch: Watch) -> str:
     )
 
 
-def settle(watch: Watch, waiting: Sequence[Finding], fresh: Sequence[Finding], limit: int, now: datetime) -> list[Change]:
+def settle(
+    watch: Watch, waiting: Sequence[Finding], fresh: Sequence[Finding], limit: int, now: datetime, *, before: int = 0
+) -> list[Change]:
     """Decide on a watch's candidates at the end of a poll.
 
     Args:
         waiting: every candidate, those of earlier polls too.
         fresh: those that this poll found.
         limit: a poll that found more than this is held as a whole, whatever the rule says.
+        before: how many it had found, and were decided on, when it was interrupted.
     """
-    if len(fresh) > limit:
-        reason = f"the poll found {len(fresh)} new names, over findings_per_poll = {limit}; look before you approve"
+    if fresh and before + len(fresh) > limit:
+        count = before + len(fresh)
+        reason = f"the poll found {count} new names, over findings_per_poll = {limit}; look before you approve"
         return [
             change(one, dataclasses.replace(one, status=Status.HELD), verb="hold", actor=RULE, reason=reason, now=now)
             for one in fresh

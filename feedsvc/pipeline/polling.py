@@ -161,7 +161,7 @@ def goes_on_at(history: History, source: str) -> datetime | None:
 def _close(parts: Parts, run: Run, outcome: SourceOutcome, said: _Said) -> list[Change]:
     now = parts.clock()
     with parts.history.transaction():
-        changes = settling.settle(parts, outcome.name, said.changes, now)
+        changes = settling.settle(parts, outcome.name, said.changes, now, finished=outcome.outcome is Outcome.COMPLETE)
         changes += settling.expire(parts, now) if outcome.outcome is Outcome.COMPLETE else []
         parts.history.facts.forget_clients(now - parts.limits.keep_clients)
         again = min((end.again_at for end in said.ends if end.again_at is not None), default=None)

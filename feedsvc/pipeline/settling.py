@@ -1,13 +1,16 @@
 """The end of a source's poll: its candidates are decided on as a whole, and what nobody can still see expires.
 
 Both happen in the transaction that closes the poll's run. Until then nothing that the poll found can be published, however
-many netblocks it asks about one after the other: only its end tells whether it found too much.
+many netblocks it asks about one after the other: only its end tells whether it found too much. A poll that a budget spreads
+over several runs is decided on run by run, and counts what its earlier runs found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import msgspec
 
 from feedsvc.judge import policy
 from feedsvc.model import Change, Finding, Status, Watch
@@ -15,12 +18,23 @@ from feedsvc.names import parse_address
 from feedsvc.pipeline.marking import as_evidence_allows
 from feedsvc.pipeline.parts import Parts
 
+SPREAD = timedelta(days=1)
+"""For so long what the runs of an unfinished poll find is added up: one that can never be finished is no flood."""
 
-def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime) -> list[Change]:
+
+class _Brought(msgspec.Struct, array_like=True):
+    """What the runs of an unfinished poll found: since when, and how many for each watch."""
+
+    since: datetime
+    counts: dict[str, int]
+
+
+def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime, *, finished: bool = True) -> list[Change]:
     """Decide on the candidates that a source brought; those of another source wait for the end of its own poll.
 
     Args:
         found: what this poll decided before. What a poll found that was killed before its end counts as found now.
+        finished: whether it was asked to its end; what it finds yet is added to what it found.
     """
     key = f"settled/{source}"
     settled = parts.history.note(key)
@@ -30,16 +44,33 @@ def settle(parts: Parts, source: str, found: Sequence[Change], now: datetime) ->
         return (one.watch, one.name) in brought or settled is None or one.first_seen > datetime.fromisoformat(settled)
 
     changes: list[Change] = []
+    brought_before = _brought(parts, source, now)
+    counts: dict[str, int] = {}
     for watch in parts.watches.values():
         waiting = [one for one in _waiting(parts, watch) if _is_of(parts, one, source)]
         news = [one for one in waiting if fresh(one)]
         if watch.publish == "auto":
             waiting = as_evidence_allows(parts, waiting)
-        changes += policy.settle(watch, waiting, news, parts.limits.findings_per_poll, now)
+        before = brought_before.counts.get(watch.id, 0)
+        counts[watch.id] = before + len(news)
+        changes += policy.settle(watch, waiting, news, parts.limits.findings_per_poll, now, before=before)
     parts.history.findings.apply(changes)
     parts.history.keep_note(key, now.isoformat())
+    _keep_brought(parts, source, _Brought(now, {}) if finished else _Brought(brought_before.since, counts))
     _remember_watches(parts)
     return changes
+
+
+def _brought(parts: Parts, source: str, now: datetime) -> _Brought:
+    text = parts.history.note(f"brought/{source}")
+    kept = msgspec.json.decode(text, type=_Brought) if text else None
+    return kept if kept is not None and abs(now - kept.since) <= SPREAD else _Brought(now, {})
+
+
+def _keep_brought(parts: Parts, source: str, brought: _Brought) -> None:
+    kept = any(brought.counts.values())
+    if kept or parts.history.note(f"brought/{source}"):
+        parts.history.keep_note(f"brought/{source}", msgspec.json.encode(brought).decode() if kept else "")
 
 
 def _waiting(parts: Parts, watch: Watch) -> tuple[Finding, ...]:

@@ -67,6 +67,15 @@ def test_a_poll_that_finds_too_many_is_held_as_a_whole(publish: str) -> None:
     assert "findings_per_poll = 3" in changes[0].finding.reason
 
 
+def test_what_a_poll_found_before_it_was_interrupted_counts() -> None:
+    found = [finding(f"{number:04d}.example.net") for number in range(2)]
+    [*changes] = policy.settle(watch(publish="auto"), found, found, limit=3, now=NOW, before=2)
+    assert {change.finding.status for change in changes} == {Status.HELD}
+    assert "found 4 new names" in changes[0].finding.reason
+    [published] = policy.settle(watch(publish="auto"), found[:1], [], limit=3, now=NOW, before=4)
+    assert published.finding.status is Status.APPROVED
+
+
 def test_evidence_that_adds_nothing_changes_nothing() -> None:
     assert policy.extend(finding(), finding(), watch()) == finding()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from feedsvc import pipeline
-from feedsvc.model import Batch, End, Novelty, Outcome, Status
+from feedsvc.model import Batch, Delta, End, Novelty, Observation, Outcome, Status
 from feedsvc.sources.port import Poll
 from tests.pipeline.playing import DAY, NAME, NOW, decide, feed, parts_at, poll, seen, status
 from tests.site import Site, ago
@@ -91,6 +93,54 @@ def test_names_that_come_back_are_counted_with_the_new_ones(site: Site, server: 
     assert {status(site, name) for name in FOUR} == {Status.EXPIRED}
     server.rows = [seen(name) for name in FOUR]
     assert [one.name for one in poll(site).delta.held] == FOUR
+
+
+class Spread:
+    """A source by the name of another that finds some names in each run and is not through before the last."""
+
+    name = "pdns"
+    kind = "pdns"
+
+    def __init__(self, names: list[str], *, last: bool) -> None:
+        self._names = names
+        self._end = End(Outcome.COMPLETE if last else Outcome.PARTIAL, "" if last else "the quota is spent")
+
+    def read(self, asked: Poll) -> Iterator[Batch]:
+        found = tuple(Observation(name, "A", "198.51.100.1", ago(minutes=50), ago(minutes=2)) for name in self._names)
+        yield Batch(observations=found, scope=tuple(asked.netblocks), end=self._end)
+
+
+def spread(site: Site, *runs: list[str], moments: list[datetime] | None = None) -> list[Delta]:
+    """A poll in several runs, of which the last comes to its end."""
+    told = []
+    for number, names in enumerate(runs):
+        with parts_at(site, moments[number] if moments else None) as parts:
+            source = Spread(names, last=number == len(runs) - 1)
+            told.append(pipeline.run(dataclasses.replace(parts, sources=(source,)), [source]).delta)
+    return told
+
+
+def test_a_poll_that_a_quota_spreads_over_several_runs_is_counted_as_one(site: Site, server: CofServer) -> None:
+    limited(site, server)
+    first, second, last = spread(site, FOUR[:2], FOUR[2:], ["b000.example.net"])
+    assert [one.name for one in first.published] == FOUR[:2]
+    assert [one.name for one in second.held] == FOUR[2:]
+    assert "found 4 new names" in second.held[0].reason
+    assert [one.name for one in last.held] == ["b000.example.net"]
+
+
+def test_what_a_finished_poll_found_is_not_counted_with_the_next(site: Site, server: CofServer) -> None:
+    limited(site, server)
+    spread(site, FOUR[:1], FOUR[1:2])
+    [delta] = spread(site, FOUR[2:])
+    assert [one.name for one in delta.published] == FOUR[2:]
+
+
+def test_a_poll_that_never_comes_to_its_end_is_counted_day_by_day(site: Site, server: CofServer) -> None:
+    limited(site, server)
+    runs = [FOUR[:2], FOUR[2:], ["b000.example.net"]]
+    first, second, _ = spread(site, *runs, moments=[NOW, NOW + DAY * 1.1, NOW + DAY * 1.2])
+    assert [one.name for one in (*first.published, *second.published)] == FOUR
 
 
 def test_an_expired_name_that_is_seen_again_keeps_its_id(site: Site, server: CofServer) -> None:
