@@ -39,7 +39,7 @@ from feedsvc.sources.identity import Found, Kinship, Position
 from feedsvc.sources.logfile import HEAD, LogDamaged, LogFile, carry, peek
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.lookback import look_back
-from feedsvc.sources.port import LogParser, Poll, Waiting
+from feedsvc.sources.port import Continuing, LogParser, Poll, Waiting
 from feedsvc.sources.records import Tally
 from feedsvc.sources.tailing import BATCH_BYTES, BATCH_FACTS, Tail
 
@@ -277,9 +277,9 @@ class _Reading:
         self._account.looked_into += 1
         name = named.name if named else former.format if former else ""
         start = replace(identity.nothing_of(file), format=name, stand=self._stand_of(file, scope))
-        if former and former.format == name:
+        if former and former.format == name and not self._was_copied_since(truncated, scope, start):
             start = self._take_over(truncated, scope, start)
-        elif named and not former:
+        elif named:
             start = self._go_on_after(scope, start)
         if named is None:
             self._keep(scope, start)
@@ -295,6 +295,11 @@ class _Reading:
         # At another place, it is an inode that was given away with a log that is no more.
         here = (file.inode, file.path)
         return next((scope for scope, position in self._before.items() if (position.inode, position.path) == here), "")
+
+    def _was_copied_since(self, truncated: str, scope: str, start: Position) -> bool:
+        """Whether a log was truncated more than once: what the copy before this text waits for is waited for here."""
+        waits = isinstance(self._parser(start), Continuing)
+        return waits and truncated != scope and self._standing.get(start.stand, "") not in {"", truncated}
 
     def _stand_of(self, file: Found, scope: str) -> str:
         if scope in self._known:

@@ -161,6 +161,22 @@ def test_of_a_copied_and_truncated_log_what_waits_goes_on_in_the_truncated_one(l
     assert follower.refused == []
 
 
+def test_of_a_log_truncated_several_times_while_nobody_looked_nothing_waits_in_a_copy(live: Path, follower: Reader) -> None:
+    append(live, answered(2, "b"))
+    follower.poll_all()
+    for number, name in enumerate("cde", 3):
+        shutil.copy(live, live.with_name(f"dnsmasq.log-{number}"))
+        written(live.with_name(f"dnsmasq.log-{number}"), 100 - number)
+        os.truncate(live, 0)
+        append(live, looked_up(number, name))
+    append(live, asked(6, "f"))
+    follower.poll_all()
+    assert follower.names() == once(*"abcde")
+    end(follower)
+    assert follower.names() == once(*"abcde")
+    assert follower.refused == []
+
+
 def test_what_waits_is_told_once_however_often_the_follower_dies(live: Path, follower: Reader) -> None:
     follower.batch_facts = 1
     for rotation in range(12):
