@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feedsvc.clock import Clock
+from feedsvc.clock import Clock, parse_rfc3339, rfc3339
 from feedsvc.errors import Busy
 from feedsvc.history.port import History
 from feedsvc.judge import quota
@@ -25,9 +25,10 @@ from feedsvc.pipeline.parts import Billing
 from feedsvc.sources.port import Pause
 
 TELLING = timedelta(hours=1)
-"""What a provider said of its quotas longer ago is asked for anew, where asking is free."""
+"""What a provider said of its quotas longer ago is asked for anew, where asking is free; so is what it did not say then."""
 
 _SALT = "account-salt"
+_UNTOLD = "untold/"  # what the note begins with that has when an account's provider did not tell its quotas
 _DIGITS = 6  # of the digest: enough for the keys of one installation, and of no use to guess a key by
 
 
@@ -68,9 +69,17 @@ class Ledger:
         return quota.forecast(self._known(), self.terms, pending=pending, total=total, now=self.clock())
 
     def wants_telling(self) -> bool:
-        """Whether what the provider said is too old to go by."""
-        told = self._known().learnt_at
-        return told is None or not timedelta(0) <= self.clock() - told < TELLING
+        """Whether what the provider said is too old to go by, it was not asked in vain since, and may be asked at all."""
+        if self.standing().closed_until is not None:
+            return False
+        in_vain = self.history.note(_UNTOLD + self.account)
+        asked, now = (self._known().learnt_at, parse_rfc3339(in_vain) if in_vain else None), self.clock()
+        return not any(at is not None and timedelta(0) <= now - at < TELLING for at in asked)
+
+    def untold(self) -> None:
+        """Remember that the provider was asked for its quotas in vain."""
+        with self.history.transaction():
+            self.history.keep_note(_UNTOLD + self.account, rfc3339(self.clock()))
 
     def standing(self) -> Standing:
         """What was spent, what is left, when it begins anew."""

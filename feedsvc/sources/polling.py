@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 from feedsvc.clock import Clock, parse_rfc3339
 from feedsvc.errors import SourceError
-from feedsvc.http import Client, Request
-from feedsvc.model import Batch, Cursor, End, Outcome
+from feedsvc.http import Client, HttpError, Request
+from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.names import Netblock
 from feedsvc.sources import cutting, plan
 from feedsvc.sources.asking import Asking
@@ -97,13 +97,16 @@ class PdnsSource:
     def _begun(self, kept: Plan, poll: Poll) -> Plan:
         """The plan, and what a new window asks: netblocks that are not in it, or of which only what is no use is left."""
         asked = dict.fromkeys(self._askable(poll.netblocks))
-        worn = {target.netblock: target.began for target in plan.worn(kept) if target.netblock in asked}
+        worn = {target.netblock: target for target in plan.worn(kept) if target.netblock in asked}
         going = tuple(target for target in kept.targets if target.netblock not in worn)
         under_way = {target.netblock for target in going}
-        marks = {one: worn.get(one) or _mark(poll.cursors.get(str(one), "")) for one in asked if one not in under_way}
-        news = [Target(one, poll.now, since(mark, self._overlap, poll.now)) for one, mark in marks.items()]
+        news = [self._anew(one, worn.get(one), poll) for one in asked if one not in under_way]
         left = replace(kept, targets=going, made=0, proven=kept.proven if going else None)
         return plan.extended(left, news, self.provider.traits)
+
+    def _anew(self, netblock: Netblock, worn: Target | None, poll: Poll) -> Target:
+        mark = worn.began if worn else _mark(poll.cursors.get(str(netblock), ""))
+        return Target(netblock, poll.now, since(mark, self._overlap, poll.now), worn.failures if worn else 0)
 
     def requests(self, planned: Plan) -> Iterator[Request]:
         """The requests of a plan, in their order."""
@@ -130,11 +133,24 @@ class PdnsSource:
         return traits.reach == "address" and netblock.size > traits.max_addresses
 
     def _ask_quotas(self, budget: Budget) -> None:
-        """Ask a provider that tells its quotas free of charge; what goes wrong there goes wrong again at the first call."""
+        """Ask a provider that tells its quotas free of charge; what goes wrong there goes wrong again at the first call.
+
+        But for one that wants no questions now: the first call is one as well.
+        """
         if not isinstance(self.provider, Telling) or not budget.wants_telling():
             return
-        with contextlib.suppress(SourceError), self._http.ask(self.provider.quota_request(), attempts=1) as answer:
-            budget.learn(self.provider.read_quota(answer.read(), self._now()))
+        told: Sequence[Learnt] = ()
+        try:
+            with self._http.ask(self.provider.quota_request(), attempts=1) as answer:
+                told = self.provider.read_quota(answer.read(), self._now())
+        except SourceError as err:
+            is_refused = isinstance(err, HttpError) and err.status == 429
+            if is_refused or err.retry_after is not None:
+                budget.over("burst" if is_refused else None, err.retry_after)
+        if told:
+            budget.learn(told)
+        else:
+            budget.untold()
 
 
 def marks(cursors: Mapping[str, str]) -> Mapping[str, str]:

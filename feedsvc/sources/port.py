@@ -204,7 +204,11 @@ class Budget(Protocol):
         ...
 
     def wants_telling(self) -> bool:
-        """Whether what the provider said about its quotas is too old to go by."""
+        """Whether what the provider said about its quotas is too old to go by, and it may be asked for them now."""
+        ...
+
+    def untold(self) -> None:
+        """The provider was asked for its quotas and did not tell them."""
         ...
 
     def connections(self, wanted: int) -> AbstractContextManager[int]:

@@ -32,6 +32,8 @@ from feedsvc.sources.polling import PdnsSource
 from tests.site import Site
 from tests.standins import faults
 from tests.standins.cof import CofServer, row
+from tests.standins.provider import KEY
+from tests.standins.validin import Server as Validin
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(16)]
 DAILY = 40
@@ -261,3 +263,27 @@ def test_a_dry_run_says_when_a_short_quota_lets_it_be_done(site: Site, server: C
     [planned] = site.json("poll", "--dry-run")
     assert parse_rfc3339(planned["done_at"]) > datetime.now(UTC)
     assert "done about" in site.run("poll", "--dry-run")
+
+
+@pytest.fixture
+def validin() -> Iterator[Validin]:
+    with Validin() as running:
+        yield running
+
+
+def test_a_provider_that_wants_to_be_left_alone_is_not_even_asked_for_its_quotas(
+    tmp_path: Path, validin: Validin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", KEY)
+    source = {"name": "validin", "kind": "pdns", "provider": "validin", "url": validin.url, "api_key_env": "KEY"}
+    site = Site(tmp_path, rule={"netblocks": ["198.51.100.7"]})
+    site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
+    site.write()
+    validin.fault = validin.uncounted = faults.status(429, "", {"Retry-After": "7200"})
+    for _ in range(3):
+        site.run("run", code=1)
+    assert [call.path for call in validin.calls] == ["/api/profile/usage"]
+    [told] = site.json("status", code=1)["sources"]
+    assert told["outcome"] == "skipped"
+    assert told["quota"]["closed_until"] is not None
+    assert [one["spent"] for one in told["quota"]["spans"] if one["span"] == "day"] in ([], [0])

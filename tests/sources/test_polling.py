@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from feedsvc.clock import rfc3339
 from feedsvc.http import Client, Request
-from feedsvc.model import Cursor, End, Learnt, Outcome
+from feedsvc.model import Cursor, End, Learnt, Outcome, Span
 from feedsvc.names import Netblock, parse_netblock
 from feedsvc.sources import plan
 from feedsvc.sources.plan import Piece, Plan, Target
@@ -341,9 +341,23 @@ def test_a_provider_that_tells_its_quotas_is_asked_for_them_once_they_are_old(ht
 
 def test_quotas_that_are_not_told_keep_nobody_from_asking(http: Client, server: Atlas) -> None:
     server.faults = [faults.status(500)]
-    book = Book()
-    book.poll(telling(http, server), FEW, budget=Counted(old=True))
+    book, budget = Book(), Counted(old=True)
+    book.poll(telling(http, server), FEW, budget=budget)
     assert book.ends[str(FEW[0])] == End(Outcome.COMPLETE)
+    assert (budget.overs, budget.untold_times) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "over"), [(429, "7200", ("burst", 7200.0)), (429, "", ("burst", None)), (503, "30", (None, 30.0))]
+)
+def test_who_is_asked_for_quotas_and_wants_to_be_left_alone_is_heard(
+    http: Client, server: Atlas, status: int, wait: str, over: tuple[Span | None, float | None]
+) -> None:
+    server.faults = [faults.status(status, "", {"Retry-After": wait} if wait else None)]
+    budget = Counted(old=True)
+    Book().poll(telling(http, server), FEW, budget=budget)
+    assert budget.overs == [over]
+    assert budget.untold_times == 1
 
 
 def test_quotas_are_not_asked_for_where_there_is_nothing_to_ask(http: Client, server: Atlas) -> None:

@@ -27,6 +27,7 @@ class Counted:
     learnt: list[Learnt] = field(default_factory=list)
     overs: list[tuple[Span | None, float | None]] = field(default_factory=list)
     old: bool = False
+    untold_times: int = 0
     free: int = 64
     until: datetime = datetime(2026, 11, 24, 23, tzinfo=UTC)
 
@@ -47,6 +48,9 @@ class Counted:
 
     def wants_telling(self) -> bool:
         return self.old
+
+    def untold(self) -> None:
+        self.untold_times += 1
 
     @contextlib.contextmanager
     def connections(self, wanted: int) -> Iterator[int]:
