@@ -12,14 +12,16 @@ element without an end gives way to the last one that may begin within it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 import msgspec
 
+from feedsvc.names import Netblock
 from feedsvc.sources import heads
 from feedsvc.sources.logfile import HEAD, MAX_LINE, SAMPLE
 from feedsvc.sources.port import Line, LogFormat, LogParser, Parsed, Waiting
+from feedsvc.sources.traces import Scannable, Traces
 
 HOLDERS = ("hits", "results", "events", "logEvents")
 """Keys under which an object that is a whole log holds its records: of Elasticsearch, Splunk and CloudWatch Logs."""
@@ -70,6 +72,11 @@ class JsonStream:
     def parser(self, state: str = "") -> LogParser:
         """See `LogFormat`; the state is that of the records' parser."""
         return _ElementParser(self._form.parser(state))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: a record may have several lines, and hold what one of a log of lines holds."""
+        found = self._form.traces(netblocks, wanted) if isinstance(self._form, Scannable) else None
+        return None if found is None else Traces(found.all)
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with a stream of such records."""

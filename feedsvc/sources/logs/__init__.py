@@ -26,6 +26,9 @@ and keeps these promises:
   lines, when the file as a whole is claimed by nobody, and by formats that wrap lines of others. These say so by an
   attribute `wraps = True`: a format that sees its own lines within such a file does not stand in their way.
 
+A format may also say what a line must hold to tell of a netblock or a name (`feedsvc.sources.traces`: `Scannable`); then a
+search parses nothing else. What it says must never be too much: it is held against the plain parser by tests.
+
 Compression, rotation, line ends and byte order marks are no matter of a format: `feedsvc.sources.logfile` and
 `feedsvc.sources.following` see to them. Nor are JSON arrays: `feedsvc.sources.jsonstream` hands their elements to a format
 as if they were lines.

@@ -38,14 +38,17 @@ stands behind is not looked at.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.clock import Clock, utc_now
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, named, spellings, stamps
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.ranking import Ranking
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _QUERY, _OTHER = 0, 1  # ranks: see `Ranking`
@@ -85,6 +88,11 @@ class Bind:
     def parser(self, state: str = "") -> BindParser:
         """See `LogFormat`."""
         return BindParser(Ranking(state, self._zone, self._year, self._now))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:  # noqa: ARG002
+        """See `Scannable`: which lines count hangs on others; none has answers."""
+        found = text_traces((), wanted, (PRESENTATION,))
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are named's, some say something of clients, and none has answers."""

@@ -39,7 +39,7 @@ DeviceEvents (`DnsQueryResponse`) are not read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -47,12 +47,14 @@ from typing import Any
 import msgspec
 
 from feedsvc.errors import NameRefused, SourceError
-from feedsvc.names import Address
+from feedsvc.names import Address, Netblock
 from feedsvc.sources import defender_rows, heads, readings, textframes, texts
 from feedsvc.sources.defender_rows import DateOrder, Row
 from feedsvc.sources.port import BadLine, Kind, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import Traces
 from feedsvc.sources.winevents import text_of
+from feedsvc.sources.wiretraces import shipped_traces
 from feedsvc.sources.zeek_said import unescape
 
 _CONNECTIONS = frozenset(
@@ -101,6 +103,11 @@ class Defender:
         except (msgspec.MsgspecError, RecursionError) as err:
             raise SourceError(f"the remembered columns of Defender's CSV cannot be read: {err}", permanent=True) from err
         return DefenderParser(self._options, self._zone, header)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: rows are read by their header."""
+        found = shipped_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether it begins with a header of the table, or half of the first lines, or more, are rows of such tables."""

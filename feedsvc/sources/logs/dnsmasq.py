@@ -35,6 +35,7 @@ Not verified: Pi-hole's own words (`gravity blocked`, `exactly denied`, …) are
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
@@ -43,10 +44,12 @@ import msgspec
 
 from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import SourceError
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.dnsmasq_lookups import Lookup, Loose, Said, Tied
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
 _BEGIN = re.compile(syslog.tag(rb"dnsmasq"))
 _LOOKUP = re.compile(b"([0-9]{1,10}) (?:(" + spellings.ADDRESS + b")/([0-9]{1,5}) )?")
@@ -106,6 +109,11 @@ class Dnsmasq:
         """See `LogFormat`."""
         found = _state_from(state)
         return DnsmasqParser(found, stamps.Stamps(self._zone, self._year, found.last, self._now), dated=not self._year)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: a lookup has several lines."""
+        found = text_traces(netblocks, wanted, (PRESENTATION,))
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are dnsmasq's, whatever they say."""

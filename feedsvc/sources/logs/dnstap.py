@@ -32,17 +32,20 @@ Not verified with the program itself: Knot, CoreDNS, PowerDNS; they are read as 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
 
+from feedsvc.names import Netblock
 from feedsvc.sources import dnswire, frames, framestreams, protobuf
 from feedsvc.sources.once import Once, Side
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable
 from feedsvc.sources.records import is_name
 from feedsvc.sources.sessions import FrameStream
+from feedsvc.sources.traces import Traces
+from feedsvc.sources.wiretraces import message_traces
 
 CONTENT_TYPE = b"protobuf:dnstap.Dnstap"
 
@@ -101,6 +104,11 @@ class Dnstap:
         """See `LogFormat`."""
         once = Once(state.removeprefix(_FOREIGN), each=bool(self._sides))
         return DnstapParser(self._sides or _SIDES, once, foreign=state.startswith(_FOREIGN))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: which messages count hangs on others."""
+        found = message_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with the control frame of a dnstap stream."""

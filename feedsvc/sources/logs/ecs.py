@@ -35,11 +35,12 @@ Indices roll over; an export is a file that does not change. Not verified: the C
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.errors import NameRefused
-from feedsvc.names import Address
+from feedsvc.names import Address, Netblock
 from feedsvc.sources import ecs_documents, heads, readings, texts
 from feedsvc.sources.answers import Answers
 from feedsvc.sources.ecs_answers import answers_of
@@ -48,6 +49,8 @@ from feedsvc.sources.inner import Inner
 from feedsvc.sources.logs import Formats
 from feedsvc.sources.port import BadLine, Kind, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import Traces
+from feedsvc.sources.wiretraces import shipped_traces
 
 _WRAPPERS = ("ecs", "splunk")  # what may not stand in a document again
 _DNS_PORTS = frozenset({"53", "853", "5353"})
@@ -85,6 +88,11 @@ class Ecs:
     def parser(self, state: str = "") -> EcsParser:
         """See `LogFormat`; the state is that of the logs within."""
         return EcsParser(Inner(self._inner, state))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: the lines of logs within may hang together."""
+        found = shipped_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are Elastic's, and neither all nor most of them raw Windows events."""

@@ -27,7 +27,7 @@ are read as published samples have them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import NamedTuple
@@ -37,11 +37,13 @@ import msgspec
 from feedsvc import names
 from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import NameRefused, SourceError
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, named, spellings, stamps
 from feedsvc.sources.chains import follow
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.ranking import Ranking
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
 MAX_RECORDS = 512
 """Records of one response that are looked at: a message of 64 KiB has room for four thousand, no honest one uses it."""
@@ -131,6 +133,11 @@ class Infoblox:
         """See `LogFormat`."""
         found = _state_from(state)
         return InfobloxParser(Ranking(found.memory, self._zone, self._year, self._now), found.held)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: which lines count hangs on others."""
+        found = text_traces(netblocks, wanted, (PRESENTATION,))
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are what named writes, and some have answers as Infoblox writes them."""

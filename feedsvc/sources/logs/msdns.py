@@ -35,21 +35,24 @@ Not verified: how the server prints labels with odd octets (they are taken as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 import msgspec
 
 from feedsvc.errors import NameRefused, SourceError
+from feedsvc.names import Netblock
 from feedsvc.sources import dnswire, heads, textframes, texts, winevents
 from feedsvc.sources.once import Once, Side
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
 from feedsvc.sources.records import is_name
+from feedsvc.sources.traces import Traces
 from feedsvc.sources.windns_details import Details
 from feedsvc.sources.windns_text import Clock, DateOrder, Moments, Packet, is_head, is_remark, name_of, read_packet, type_of
 from feedsvc.sources.winevents import Event
+from feedsvc.sources.wiretraces import shipped_traces
 
 _SIDES: dict[int, tuple[Side, str]] = {
     256: ("asked", "Source"),
@@ -91,6 +94,11 @@ class MsDns:
     def parser(self, state: str = "") -> MsDnsParser:
         """See `LogFormat`; the state is a packet that is not whole, what is held back, and the order of days and months."""
         return MsDnsParser(self._options, self._zone, _state_from(state))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: a packet may have several lines."""
+        found = shipped_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether it begins as a debug log does, or most of it is packets with their details, or events of this server."""

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
@@ -34,7 +35,7 @@ from typing import NamedTuple
 import msgspec
 
 from feedsvc.errors import NameRefused, SourceError
-from feedsvc.names import parse_name
+from feedsvc.names import Netblock, parse_name
 from feedsvc.plugins import OptionFaults
 from feedsvc.sources import heads, json_lines
 from feedsvc.sources.chains import MAX_CHAIN
@@ -42,6 +43,7 @@ from feedsvc.sources.dnswire import type_name
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable, address_of, client_of
 from feedsvc.sources.records import is_name
+from feedsvc.sources.traces import JSON, PRESENTATION, Traces, text_traces
 
 _TIMES = "HSM"  # date and time, seconds, microseconds: one column, the first
 _ORDER = "hcwsWpCQLTAltn"  # the others in the order in which passivedns writes them, whatever their order in `-f`
@@ -91,6 +93,11 @@ class PassiveDns:
     def parser(self, state: str = "") -> PassiveDnsParser:
         """See `LogFormat`; the state is the way that CNAMEs of the message at hand have led so far."""
         return PassiveDnsParser(self._layout, _way_from(state))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: an answer has several lines."""
+        found = text_traces(netblocks, wanted, (JSON, PRESENTATION))
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether most of the first lines are such as passivedns writes."""

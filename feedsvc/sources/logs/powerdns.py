@@ -30,13 +30,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
 
 from feedsvc.errors import NameRefused
-from feedsvc.names import Address, parse_name
+from feedsvc.names import Address, Netblock, parse_name
 from feedsvc.sources import chains, frames, heads, protobuf
 from feedsvc.sources.dnswire import packed_address, type_name
 from feedsvc.sources.frames import LOST, Framing
@@ -45,6 +45,8 @@ from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import LATEST, SAMPLE, Unreadable
 from feedsvc.sources.records import is_name
 from feedsvc.sources.sessions import Frames
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
+from feedsvc.sources.wiretraces import octet_traces
 
 MessageType = Literal["query", "response", "incoming-response"]
 
@@ -99,6 +101,11 @@ class PowerDns:
     def parser(self, state: str = "") -> PowerDnsParser:
         """See `LogFormat`."""
         return PowerDnsParser(self._sides or _SIDES, self._clients, Once(state, each=bool(self._sides)))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: which messages count hangs on others."""
+        octets, names = octet_traces(netblocks), text_traces((), wanted, (PRESENTATION,))
+        return None if octets is None or names is None else Traces((*octets, *names))
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with messages that are sound."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any, Literal
@@ -33,12 +33,15 @@ from typing import Any, Literal
 import msgspec
 
 from feedsvc.errors import SourceError
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, textframes, texts
 from feedsvc.sources.inner import Inner
 from feedsvc.sources.json_lines import decode
 from feedsvc.sources.logs import Formats
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import Traces
+from feedsvc.sources.wiretraces import shipped_traces
 
 _WRAPPERS = ("splunk",)  # what may not stand in an event again
 
@@ -119,6 +122,11 @@ class Splunk:
         except msgspec.MsgspecError as err:
             raise SourceError(f"the remembered state of a Splunk export cannot be read: {err}", permanent=True) from err
         return SplunkParser(self._options, Inner(self._inner, stored.inner), stored.header)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: the lines of logs within may hang together."""
+        found = shipped_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether it begins with a header that has `_raw`, or half of the first lines are results."""

@@ -39,15 +39,18 @@ is taken to be cut, nor one of a list of less than 255 characters).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from feedsvc.errors import NameRefused
+from feedsvc.names import Netblock
 from feedsvc.sources import evtx_chunks, sysmon_results, textframes, texts, winevents
 from feedsvc.sources.port import BadLine, Line, LogFormat, LogRecord, Parsed
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import Traces
 from feedsvc.sources.winevents import Event
+from feedsvc.sources.wiretraces import shipped_traces
 
 MAX_LOST = 8
 """Chunks of one file over which the reader may be lost before the rest of the file is given up."""
@@ -87,6 +90,11 @@ class Sysmon:
         """See `LogFormat`; there is nothing to remember."""
         del state
         return SysmonParser(self._options, self._zone, self._reader)
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
+        """See `Scannable`: an event may have several lines."""
+        found = shipped_traces(netblocks, wanted)
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether it is an event log, XML of events, or JSON of which most is Sysmon's."""

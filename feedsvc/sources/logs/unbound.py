@@ -33,15 +33,18 @@ Not verified: `log-destaddr`, `log-thread-id` and `log-time-iso` are read as the
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from feedsvc.clock import Clock, utc_now
+from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.ranking import Ranking
 from feedsvc.sources.readings import SAMPLE, Unreadable
+from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
 _MESSAGE = re.compile(rb"\[[0-9]{1,10}:[0-9a-f]{1,16}\] (query|reply|info): ")
 _QUESTION = rb" ([^ ]+) ([A-Z0-9-]{1,16}) ([A-Z0-9]{1,16})"
@@ -88,6 +91,11 @@ class Unbound:
     def parser(self, state: str = "") -> UnboundParser:
         """See `LogFormat`."""
         return UnboundParser(Ranking(state, self._zone, self._year, self._now))
+
+    def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:  # noqa: ARG002
+        """See `Scannable`: which lines count hangs on others; none has answers."""
+        found = text_traces((), wanted, (PRESENTATION,))
+        return None if found is None else Traces(found)
 
     def recognises(self, head: bytes) -> bool:
         """Whether half of the first lines, or more, are Unbound's, whatever they say."""
