@@ -167,7 +167,7 @@ class Facts(Protocol):
     def sightings(self, name: str) -> tuple[tuple[str, Sighting], ...]:
         """Who asked for a name, each with the source that saw it, oldest first.
 
-        Those who connected to one of its addresses by no name are among them, under the name all the same.
+        Those who connected by no name to an address that it was seen at are among them, under the name all the same.
         """
         ...
 
@@ -192,6 +192,10 @@ class Findings(Protocol):
 
         Costs what the names cost, however many findings there are.
         """
+        ...
+
+    def names(self, watch: str | None = None) -> frozenset[str]:
+        """The names of all findings that are not rejected, or of those of one watch."""
         ...
 
     def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:

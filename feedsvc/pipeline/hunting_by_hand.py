@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from feedsvc.errors import Busy, NameRefused, SourceError, UsageError
-from feedsvc.model import Hunt, Outcome, Sighting, Status
+from feedsvc.model import Hunt, Outcome, Sighting
 from feedsvc.names import parse_name
 from feedsvc.pipeline import hunting
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources.port import Poll, Source
-
-_ALIVE = frozenset(Status) - {Status.REJECTED}
 
 Seen = tuple[str, Sighting]
 """A sighting, and the source that saw it."""
@@ -85,10 +83,10 @@ def _wanted(parts: Parts, texts: Sequence[str], watch: str) -> frozenset[str]:
     names = frozenset(map(_name, texts))
     if names and not watch:
         return names
-    found = {one.name for one in parts.history.findings.with_status(_ALIVE, watch or None)}
+    found = parts.history.findings.names(watch or None)
     if unfound := sorted(names - found):
         raise UsageError(f"{', '.join(unfound)}: no finding of watch {watch!r}; leave --watch out to hunt for any name")
-    return names or frozenset(found)
+    return names or found
 
 
 def _name(text: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
+import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,4 +128,35 @@ def test_yesterday_s_victims_show_up_while_it_serves(tmp_path: Path, server: Cof
             return [(one["client"], one["count"]) for one in site.json("explain", NAME)["clients"]]
 
         wait_for("the victim to show up", lambda: victims() == [(IDENTITIES[0], 3)])
+    assert site.json("status")["hunts"] == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_hunt_that_is_killed_at_any_moment_finds_every_client_once(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    site = Site(tmp_path, zeek=True, rule={"baseline": "publish"}).write()
+    truth: Counter[str] = Counter()
+    for number in range(12):
+        clients = [f"10.{number}.0.{chance.randrange(9)}" for _ in range(50)]
+        truth.update(clients)
+        others = [
+            zeek_line(ago(hours=30 - number), "10.1.1.1", f"h{place}.example.org", "203.0.113.1") for place in range(2000)
+        ]
+        asked = [zeek_line(ago(hours=30 - number), client, NAME) for client in clients]
+        lines = [*others, *asked]
+        chance.shuffle(lines)
+        with gzip.open(tmp_path / f"dns.{number}.log.gz", "wt") as out:
+            out.writelines([ZEEK_HEADER, *lines])
+    site.poll()
+    site.log.write_text(ZEEK_HEADER + zeek_line(ago(minutes=1), "10.9.9.9", NAME, "198.51.100.3"))
+    truth["10.9.9.9"] += 1
+    site.poll()
+    for _ in range(4):
+        with subprocess.Popen(site.command("hunt", NAME), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                process.wait(chance.uniform(0.5, 2))
+            except subprocess.TimeoutExpired:
+                process.kill()
+    site.run("hunt", NAME)
+    assert {one["client"]: one["count"] for one in site.json("explain", NAME)["clients"]} == truth
     assert site.json("status")["hunts"] == []

@@ -201,8 +201,9 @@ def test_who_connected_to_an_address_of_a_name_is_among_its_clients(history: His
         history.facts.sight(
             "zeek", [sighting("198.51.100.7", kind="connection"), sighting("198.51.100.8", kind="connection")], NOW
         )
-        history.facts.store("circl", [observation()], NOW)
+        history.facts.store("circl", [observation(), observation("claimed.example.net", claimed=True)], NOW)
     assert history.facts.sightings("k3xq.example.net") == (("zeek", sighting(kind="connection")),)
+    assert history.facts.sightings("claimed.example.net") == ()
 
 
 def test_clients_of_names_are_counted_once_each(history: History) -> None:

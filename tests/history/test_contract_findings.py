@@ -128,6 +128,8 @@ def test_names_are_among_the_findings_unless_every_watch_rejected_them(history: 
     names = ["k3xq.example.net", "no.example.net", "both.example.net", "never.example.net"]
     assert history.findings.among(names) == {"k3xq.example.net", "both.example.net"}
     assert history.findings.among([]) == frozenset()
+    assert history.findings.names() == {"k3xq.example.net", "both.example.net"}
+    assert history.findings.names("other") == {"both.example.net"}
 
 
 def test_what_was_never_found_cannot_be_extended(history: History) -> None:

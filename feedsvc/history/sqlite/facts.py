@@ -73,11 +73,11 @@ _SIGHT = """
         seen_last = max(seen_last, excluded.seen_last)
 """
 
-# Connections by no name are kept under their address, see `Sighting`.
+# Connections by no name are kept under their address, see `Sighting`. What only clients claim to be there is not.
 _SIGHTINGS = """
     SELECT source, ?1, client, time_first, time_last, count, kind, process, log
     FROM sighting
-    WHERE rrname = ?1 OR rrname IN (SELECT rdata FROM evidence WHERE rrname = ?1 AND rrtype IN ('A', 'AAAA'))
+    WHERE rrname = ?1 OR rrname IN (SELECT rdata FROM evidence WHERE rrname = ?1 AND rrtype IN ('A', 'AAAA') AND NOT claimed)
     ORDER BY time_first, client, source, kind, process, rrname
 """
 

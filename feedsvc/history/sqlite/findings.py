@@ -94,6 +94,11 @@ class Findings:
         """Those of these names that are findings, and not rejected."""
         return frozenset(name for (name,) in self._engine.rows(_AMONG, [array(sorted(names))]))
 
+    def names(self, watch: str | None = None) -> frozenset[str]:
+        """The names of findings that are not rejected."""
+        asked = "SELECT name FROM finding WHERE status <> 'rejected' AND (?1 IS NULL OR watch = ?1)"
+        return frozenset(name for (name,) in self._engine.stream(asked, [watch]))
+
     def with_status(self, statuses: AnyOf[Status], watch: str | None = None) -> tuple[Finding, ...]:
         """Findings of these statuses."""
         chosen = "WHERE status IN (SELECT value FROM json_each(:statuses))"
