@@ -32,6 +32,9 @@ SHORTEST_CLOSED = timedelta(seconds=1)
 LONGEST_CLOSED = timedelta(days=32)
 """Nothing closes an account for longer."""
 
+LONGEST_PAUSE = timedelta(hours=1)
+"""Pauses grow no further, where the provider does not say more."""
+
 CLOCKS_DIFFER = timedelta(minutes=5)
 """So soon after a day or month began, a provider may speak of the one before."""
 
@@ -228,17 +231,21 @@ def _is_of_another(told: Learnt, known: Spent) -> bool:
 def over(account: Account, terms: Terms, span: Span | None, retry_after: float | None, *, now: datetime) -> Account:
     """Close an account that the provider refused: until it said, else until the named span ends.
 
-    A burst that is refused again right after it was waited for is none: the day is taken to be spent.
+    A burst that is refused again right after it was waited for is none, where the provider does not say how long to stay
+    away: the day is taken to be spent, if there is a quota of the day or month. Else each pause is twice as long as the one
+    before, and no shorter than what it said.
 
     Args:
         span: the quota that is spent; None when the provider merely wants to be left alone.
         retry_after: for so many seconds, at most a day.
     """
     current, now = _at(account, terms, now)
-    is_spent_day = span == "burst" and _is_refused_again(current, terms, now)
+    retry, again = _retry(retry_after), span == "burst" and _is_refused_again(current, terms, now)
+    is_spent_day = again and retry is None and _has_day_or_month(current, terms)
     named: Span | None = "day" if is_spent_day else span
-    retry = _retry(retry_after)
-    until = now + retry if retry and not is_spent_day else _end(named, current, terms, now)
+    until = now + retry if retry else _end(named, current, terms, now)
+    if again and not is_spent_day:
+        until = max(until, now + _next_pause(current))
     until = min(max(until, now + (retry or SHORTEST_CLOSED)), now + LONGEST_CLOSED)
     if current.closed_until is not None and current.closed_until >= until:
         return replace(current, refused_at=now) if span is not None else current
@@ -269,6 +276,19 @@ def _is_refused_again(account: Account, terms: Terms, now: datetime) -> bool:
         return False
     burst = next((one for one in account.spans if one.span == "burst"), None)
     return closed <= account.recent[-1] and now <= closed + timedelta(seconds=_burst_seconds(burst, terms))
+
+
+def _has_day_or_month(account: Account, terms: Terms) -> bool:
+    known = {one.span: one for one in account.spans}
+    spans = [known.get(span) or Spent(span, limits.FAR) for span in ("day", "month")]
+    return any(one.left is not None or limits.cap(one.span, one.limit, terms) is not None for one in spans)
+
+
+def _next_pause(account: Account) -> timedelta:
+    """Twice as long as the one that was waited for and did not help."""
+    if account.closed_until is None or account.refused_at is None:
+        return timedelta(0)
+    return min(2 * (account.closed_until - account.refused_at), LONGEST_PAUSE)
 
 
 def _end(span: Span | None, account: Account, terms: Terms, now: datetime) -> datetime:

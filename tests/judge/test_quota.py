@@ -395,18 +395,47 @@ def test_refusals_of_calls_that_were_under_way_make_it_no_shorter_and_no_worse()
     assert one.closed_until == MIDNIGHT
 
 
-@pytest.mark.parametrize("retry_after", [None, 30.0])
-def test_a_second_refusal_right_after_the_pause_closes_the_day(retry_after: float | None) -> None:
-    one = spender(PER_MINUTE)
+def pauses(one: Spender, *retries: float | None) -> list[timedelta]:
+    """How long an account is closed by a refusal, and by each that follows right after the pause before it."""
+    closed = []
+    for retry_after in retries:
+        one.all_at_once(1)
+        one.over("burst", retry_after)
+        closed.append(one.closed_until - one.now)
+        one.now = one.closed_until
+    return closed
+
+
+@pytest.mark.parametrize(
+    ("allowances", "daily_quota", "told"),
+    [
+        ([PER_DAY], None, []),
+        ([PER_MONTH], None, []),
+        ([], 100, []),
+        ([], None, [Learnt("month", left=40)]),
+    ],
+    ids=["day", "month", "operator", "told"],
+)
+def test_a_second_refusal_right_after_a_pause_of_our_own_closes_a_day_that_has_a_quota(
+    allowances: list[Allowance], daily_quota: int | None, told: list[Learnt]
+) -> None:
+    one = spender(PER_MINUTE, *allowances, daily_quota=daily_quota)
+    one.learn(*told)
+    assert pauses(one, None, None) == [MINUTE, MIDNIGHT - NOW - MINUTE]
+    one.now = NOW + HOUR
     one.all_at_once(1)
-    one.over("burst", retry_after)
-    one.now = one.closed_until
-    assert one.all_at_once(1) == 1
-    one.now += SECOND
-    one.over("burst", retry_after)
-    one.all_at_once(1)
-    assert one.wait.until == MIDNIGHT
     assert one.wait.why.startswith("the provider refused again after a pause")
+
+
+def test_where_no_day_has_a_quota_each_pause_that_did_not_help_is_followed_by_one_twice_as_long() -> None:
+    one = spender(PER_MINUTE)
+    assert pauses(one, *[None] * 9) == [*(MINUTE * 2**number for number in range(6)), HOUR, HOUR, HOUR]
+    assert one.account.closed_why == "the provider says that calls come too fast"
+
+
+def test_who_says_how_long_to_stay_away_is_believed_and_has_its_patience_spared() -> None:
+    one = spender(PER_MINUTE, PER_DAY, PER_MONTH)
+    assert pauses(one, 2, 2, 2, 90) == [2 * SECOND, 4 * SECOND, 8 * SECOND, 90 * SECOND]
 
 
 def test_a_refusal_a_while_after_the_pause_is_a_first_one_again() -> None:
