@@ -148,19 +148,47 @@ class Scan:
 # -- bytes -------------------------------------------------------------------------------------------------------------
 
 
-def filler(blocks: Iterator[bytes]) -> Fill:
-    """Fills buffers from blocks of any size, of one at a time: who writes into a pipe may let wait for the next."""
-    rest = memoryview(b"")
+class Filler:
+    """Fills buffers from blocks of any size.
 
-    def fill(buffer: memoryview) -> int:
-        nonlocal rest
-        rest = rest or memoryview(next(blocks, b""))
-        size = min(len(rest), len(buffer))
-        buffer[:size] = rest[:size]
-        rest = rest[size:]
-        return size
+    Args:
+        whole: as long as there is room; else from one block: who writes into a pipe may let wait for the next.
+    """
 
-    return fill
+    def __init__(self, blocks: Iterator[bytes], *, whole: bool) -> None:
+        self._blocks = blocks
+        self._whole = whole
+        self._rest = memoryview(b"")
+        self._fault: SourceError | None = None
+
+    def __call__(self, buffer: memoryview) -> int:
+        """See `Fill`.
+
+        Raises:
+            SourceError: as the blocks do, after the last one.
+        """
+        filled = 0
+        while filled < len(buffer) and self._more(filled):
+            size = min(len(self._rest), len(buffer) - filled)
+            buffer[filled : filled + size] = self._rest[:size]
+            filled, self._rest = filled + size, self._rest[size:]
+        return filled
+
+    def _more(self, filled: int) -> bool:
+        """Have something at hand; whether there is anything."""
+        if self._rest:
+            return True
+        if self._fault is not None and not filled:
+            raise self._fault
+        if self._fault is not None or (filled and not self._whole):
+            return False
+        try:
+            self._rest = memoryview(next(self._blocks, b""))
+        except SourceError as err:
+            if not filled:
+                raise
+            self._fault = err  # what could be read comes first
+        return bool(self._rest)
 
 
 def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:

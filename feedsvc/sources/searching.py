@@ -28,7 +28,7 @@ from feedsvc.sources.logfile import LogFile, cut, finish, peek, read_line
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.port import BadLine, Line, LogParser, LogRecord
 from feedsvc.sources.records import Refusals, faults
-from feedsvc.sources.scanning import Fill, Scan, ahead, filler
+from feedsvc.sources.scanning import Fill, Filler, Scan, ahead
 from feedsvc.sources.traces import Entangled, Scannable, Traces
 
 
@@ -229,9 +229,9 @@ class _Reading:
     def fill(self) -> Fill:
         """Fills buffers with it, in the way that is fastest for it."""
         if self.log.is_stream:
-            return filler(self.blocks)
+            return Filler(self.blocks, whole=False)
         if self.log.compression:
-            return filler(_ticked(self.log, ahead(self.log.blocks()), self.tick))
+            return Filler(_ticked(self.log, ahead(self.log.blocks()), self.tick), whole=True)
         return self._fill_from_file()
 
     def _fill_from_file(self) -> Fill:
