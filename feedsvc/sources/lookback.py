@@ -26,7 +26,7 @@ from feedsvc.sources.logfile import LogDamaged, LogFile, cut, finish, read_line
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.port import BadLine, LogParser, LogRecord, Waiting
 from feedsvc.sources.records import Tally
-from feedsvc.sources.scanning import Scan, ahead, filler
+from feedsvc.sources.scanning import Filler, Scan, ahead
 from feedsvc.sources.traces import Entangled, Scannable, Trace, Traces
 
 STEP = 64 * 1024 * 1024
@@ -188,7 +188,7 @@ class _Search:
         if isinstance(parser, Waiting):
             return False  # whether its last record was taken, only its state can tell
         self._begin()
-        for line in Scan(traces.all, _engine(traces.all), _NOWHERE, parser).lines(filler(self._known_blocks())):
+        for line in Scan(traces.all, _engine(traces.all), _NOWHERE, parser).lines(Filler(self._known_blocks(), whole=True)):
             found = read_line(parser, line)
             if len(self._tally) > MOST or any(isinstance(one, BadLine) for one in found):
                 raise _Unfit
