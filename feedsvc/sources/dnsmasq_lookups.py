@@ -30,6 +30,9 @@ PATIENCE = 60.0
 SIDE_BY_SIDE = 8
 """Answers that may go on: the processes that dnsmasq starts for questions over TCP write in between each other."""
 
+QUIET = 1.0
+"""Seconds by the file's own clock without a line after which an answer does not go on: its lines are written at once."""
+
 PAUSE = 2.0
 """Seconds of the log after which an answer does not go on: its lines are written at once, and two whole seconds of the log
 may be next to each other."""
@@ -163,6 +166,11 @@ class Tied:
         self.answered.clear()
         self.asked.clear()
 
+    def settle(self) -> Iterator[LogRecord]:
+        """The lookups that are answered: nothing more of their answers will come."""
+        yield from _told(list(self.answered.values()))
+        self.answered.clear()
+
     def _ask(self, key: str, said: Said) -> Iterator[LogRecord | BadLine]:
         former = [held.pop(key) for held in (self.answered, self.asked) if key in held]
         yield from _told(former)  # a serial comes again after a restart
@@ -246,10 +254,14 @@ class Loose:
             if process != said.process:
                 yield from self._end(process)
 
-    def finish(self) -> Iterator[LogRecord]:
-        """All that was waited for."""
+    def settle(self) -> Iterator[LogRecord]:
+        """The answers: nothing more of them will come."""
         for process in list(self.answers):
             yield from self._end(process)
+
+    def finish(self) -> Iterator[LogRecord]:
+        """All that was waited for."""
+        yield from self.settle()
         self.types.clear()
 
     def _ask(self, said: Said) -> Iterator[LogRecord | BadLine]:

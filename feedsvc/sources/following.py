@@ -140,6 +140,7 @@ class _Reading:
         self._tail = tail
         self._before = known
         self._known = dict(known)
+        self._now = now.timestamp()
         self._at_rest = int((now - AT_REST).timestamp() * 1_000_000_000)
         self._heads = identity.Heads()
         self._matched: dict[str, Found] = {}
@@ -382,11 +383,15 @@ class _Reading:
         with log:
             whole, rest = self._is_whole(log, file), file.stamp if log.compression else ""
             reached, broken = yield from self._tail.read(log, scope, start, named.format, parser, whole=whole)
+            quiet = self._now - log.status().st_mtime  # as it is by now: what was written meanwhile is not read yet
         self._account.looked_into += 1
         if broken is not None:
             self._behind.add(scope)
         if copy and reached.offset == position.offset:
             return
+        if broken is None and self._is_at_its_stand(reached):
+            self._tail.settle(parser, quiet)
+            reached = replace(reached, state=parser.state())
         if whole and (broken is None or isinstance(broken, LogDamaged)):
             self._at_end.append(scope)
         if isinstance(broken, LogDamaged):

@@ -18,7 +18,18 @@ from typing import IO, Self
 
 from feedsvc.errors import SourceError
 from feedsvc.sources import compression, heads
-from feedsvc.sources.port import BadLine, Continuing, Framed, Line, LogFormat, LogParser, LogRecord, Parsed, Waiting
+from feedsvc.sources.port import (
+    BadLine,
+    Continuing,
+    Framed,
+    Line,
+    LogFormat,
+    LogParser,
+    LogRecord,
+    Parsed,
+    Settling,
+    Waiting,
+)
 
 BLOCK = compression.BLOCK
 """Bytes read, and bytes decompressed, at a time: enough to make system calls cheap, and they stay in the cache."""
@@ -266,6 +277,11 @@ def read_line(parser: LogParser, line: Line) -> tuple[LogRecord | BadLine, ...]:
 def finish(parser: LogParser) -> tuple[LogRecord | BadLine, ...]:
     """What a parser was waiting for at the end of a log that is at rest."""
     return _records(parser.finish()) if isinstance(parser, Waiting) else ()
+
+
+def settle(parser: LogParser, quiet: float) -> tuple[LogRecord | BadLine, ...]:
+    """What a parser was waiting for that is whole, when nothing was written for so many seconds."""
+    return _records(parser.settle(quiet)) if isinstance(parser, Settling) else ()
 
 
 def carry(parser: LogParser) -> str:

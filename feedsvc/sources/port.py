@@ -324,6 +324,15 @@ class Waiting(Protocol):
 
 
 @runtime_checkable
+class Settling(Protocol):
+    """A parser that knows a record to be whole also by the time that goes by without another line."""
+
+    def settle(self, quiet: float) -> Parsed:
+        """The records that are whole, when nothing was written for so many seconds."""
+        ...
+
+
+@runtime_checkable
 class Continuing(Protocol):
     """A parser whose records may begin in one log and end in the one that takes its place when it is rotated."""
 

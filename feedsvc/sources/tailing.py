@@ -11,7 +11,7 @@ from dataclasses import replace
 from feedsvc.errors import SourceError
 from feedsvc.model import Batch
 from feedsvc.sources.identity import Position, Steady, fingerprint
-from feedsvc.sources.logfile import LogFile, cut, finish, read_line
+from feedsvc.sources.logfile import LogFile, cut, finish, read_line, settle
 from feedsvc.sources.port import Line, LogFormat, LogParser
 from feedsvc.sources.records import Tally
 
@@ -38,6 +38,11 @@ class Tail:
     def finish(self, parser: LogParser) -> None:
         """Take what a parser waited for whose log is at rest; it goes out with what is gathered."""
         for found in finish(parser):
+            self._tally.add(found)
+
+    def settle(self, parser: LogParser, quiet: float) -> None:
+        """Take what is whole in a log to which nothing was written for so many seconds."""
+        for found in settle(parser, quiet):
             self._tally.add(found)
 
     def read(

@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,38 @@ def test_of_a_log_truncated_several_times_while_nobody_looked_nothing_waits_in_a
     end(follower)
     assert follower.names() == once(*"abcde")
     assert follower.refused == []
+
+
+class TestQuiet:
+    """An answer is written at once: when nothing was written for a second, it is whole, though no other line has come."""
+
+    def test_the_last_answer_is_told_a_second_later(self, live: Path, follower: Reader) -> None:
+        append(live, answered(2, "b") + asked(3, "c"))
+        changed = datetime.fromtimestamp(live.stat().st_mtime, UTC)
+        follower.poll_all(changed + timedelta(seconds=0.9))
+        assert follower.names() == once("a", "b")
+        append(live, answered(3, "c"))
+        changed = datetime.fromtimestamp(live.stat().st_mtime, UTC)
+        follower.poll_all(changed + timedelta(seconds=0.9))
+        assert follower.names() == once("a", "b")
+        follower.poll_all(changed + timedelta(seconds=1.1))
+        assert follower.names() == once(*"abc")
+        end(follower)
+        assert follower.names() == once(*"abc")
+
+    def test_so_is_the_last_answer_that_does_not_say_of_which_lookup_it_is(self, live: Path, follower: Reader) -> None:
+        stamp = "Nov 24 06:00:00 dnsmasq[801]: "
+        texts = ("query[A] z.example.net from 10.0.0.1", "reply z.example.net is 198.51.100.7")
+        live.write_bytes("".join(f"{stamp}{text}\n" for text in texts).encode())
+        follower.poll_all(datetime.now(UTC) + timedelta(seconds=2))
+        assert follower.names() == once("z")
+
+    def test_a_question_waits_for_its_answer(self, live: Path, follower: Reader) -> None:
+        follower.poll_all(datetime.now(UTC) + timedelta(seconds=30))
+        append(live, answered(2, "b"))
+        follower.poll_all(datetime.now(UTC) + timedelta(seconds=30))
+        assert follower.names() == once("a", "b")
+        assert follower.refused == []
 
 
 def test_what_waits_is_told_once_however_often_the_follower_dies(live: Path, follower: Reader) -> None:

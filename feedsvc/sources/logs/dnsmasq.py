@@ -20,10 +20,10 @@ is known by name only.
 All other lines (DNSSEC's own questions, DHCP, TFTP, other programs) are no records and no faults. Of the root, of addresses
 in the place of names, and of what dnsmasq writes as `<name unprintable>`, there is no record; the last is counted.
 
-An answer is only known to be whole when the process writes about another lookup, so that the last record of a log that is
-still written to waits for the next line. A question that is not answered within a minute of the log is a record without
-answers; it may stand in the file that was renamed when the log was rotated. An address without its question (that was not
-logged yet) cannot be told from a TXT record that looks like one: it is counted as a line that cannot be read.
+An answer is only known to be whole when the process writes about another lookup, or when nothing was written for a second:
+so long the last record waits. A question that is not answered within a minute of the log is a record without answers; its
+answer may stand in the file that takes the place of a renamed one. An address without its question (that was not logged yet)
+cannot be told from a TXT record that looks like one: it is counted as a line that cannot be read.
 
 Times have no zone and no year: they are local in the `tz` of the source, of the latest year that does not put them into the
 future; set `year` for archives that are older. dnsmasq does not rotate by itself: with logrotate, let `path` take in both
@@ -46,7 +46,7 @@ from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import SourceError
 from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
-from feedsvc.sources.dnsmasq_lookups import Lookup, Loose, Said, Tied
+from feedsvc.sources.dnsmasq_lookups import QUIET, Lookup, Loose, Said, Tied
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable
 from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
@@ -167,6 +167,10 @@ class DnsmasqParser:
         process = (begin[1] or begin[2] or b"").decode()
         key = b"%b %b/%b" % (lookup[1], lookup[2], lookup[3]) if lookup else b""
         return Said(kind, process, key.decode(), client, name, value, rrtype, time, offset, line)
+
+    def settle(self, quiet: float) -> tuple[LogRecord, ...]:
+        """See `Settling`."""
+        return (*self._tied.settle(), *self._loose.settle()) if quiet >= QUIET else ()
 
     def finish(self) -> tuple[LogRecord | BadLine, ...]:
         """See `Waiting`."""
