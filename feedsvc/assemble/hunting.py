@@ -43,12 +43,16 @@ _GRACE = 10.0  # seconds for an end in order
 
 
 class Hunter:
-    """Starts the process when there is something to hunt for; as a context manager, it ends it."""
+    """Starts the process when there is something to hunt for; as a context manager, it ends it.
+
+    Attributes:
+        process: the one that was started last; None when it is known to have ended.
+    """
 
     def __init__(self, file: Path, state: Path) -> None:
         self._file = file
         self._state = state
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._not_before = 0.0
 
     def look(self) -> None:
@@ -56,7 +60,7 @@ class Hunter:
         if self._is_running() or monotonic() < self._not_before or not self._is_wanted():
             return
         self._not_before = monotonic() + _REST
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+        self.process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "feedsvc.assemble.hunting", str(self._file)],
             stdin=subprocess.DEVNULL,
             stdout=2,  # results go to stdout, and this has none
@@ -64,16 +68,16 @@ class Hunter:
         )
 
     def _is_running(self) -> bool:
-        if self._process is None:
+        if self.process is None:
             return False
-        code = self._process.poll()
+        code = self.process.poll()
         if code is None:
             return True
         if code == 0:
             self._not_before = min(self._not_before, monotonic() + 1)
         else:
             log.warning("hunt.ended", code=code)
-        self._process = None
+        self.process = None
         return False
 
     def _is_wanted(self) -> bool:
@@ -85,14 +89,14 @@ class Hunter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
-        if self._process is None or self._process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             return
-        self._process.terminate()
+        self.process.terminate()
         try:
-            self._process.wait(_GRACE)
+            self.process.wait(_GRACE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
 
 def hunt(file: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedsvc import pipeline
+from feedsvc.clock import utc_now
 from feedsvc.errors import UsageError
 from feedsvc.model import Hunt
 from feedsvc.pipeline import hunting, hunting_by_hand
@@ -214,15 +219,17 @@ def test_records_older_than_hunt_back_are_left_alone(tmp_path: Path) -> None:
     assert counted(site) == {"10.0.0.1": 1, "10.0.0.3": 1}
 
 
-def test_clients_are_forgotten_when_they_were_kept_for_long_enough(tmp_path: Path) -> None:
-    site = Site(tmp_path, zeek=True, limits={"keep_clients": "1d"}).write()
+def test_clients_are_forgotten_by_the_poll_after_they_were_kept_for_long_enough(tmp_path: Path) -> None:
+    site = Site(tmp_path, zeek=True, limits={"keep_clients": "2d"}).write()
     site.log.write_text(ZEEK_HEADER + FOUND)
-    site.poll()
-    assert counted(site) == {"10.0.0.1": 1}
-    with site.parts() as parts, parts.history.transaction():
-        parts.history.facts.sight("zeek", [], parts.clock())
-        assert parts.history.facts.forget_clients(parts.clock()) == 1
-    assert counted(site) == {}
+    for days, left in ((0, {"10.0.0.1": 1}), (1, {"10.0.0.1": 1}), (3, {})):
+        with site.parts() as parts:
+            pipeline.run(dataclasses.replace(parts, clock=partial(_later, days)), parts.sources)
+        assert counted(site) == left
+
+
+def _later(days: int) -> datetime:
+    return utc_now() + timedelta(days=days)
 
 
 def test_a_rejected_name_keeps_no_clients(tmp_path: Path) -> None:
