@@ -8,6 +8,7 @@ is searched, and an installation without them parses every line.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -121,28 +122,37 @@ class _Patterns:
 
 
 class Presence:
-    """Finds out whether there is any trace in a log, wherever its blocks and lines end."""
+    """Finds traces in a log wherever its blocks and lines end."""
 
     def __init__(self, traces: Sequence[Trace]) -> None:
         self._database = _database(list(enumerate(traces)), "HS_MODE_STREAM") if traces else None
 
     def is_in(self, blocks: Iterator[bytes]) -> bool:
-        """Whether there is one; no more blocks are taken than that takes."""
+        """Whether there is one; no more blocks are taken than that takes, and all where there is none."""
+        found: deque[int] = deque(maxlen=1)
+        return any(found for _ in self.watched(blocks, found))
+
+    def watched(self, blocks: Iterator[bytes], found: deque[int]) -> Iterator[bytes]:
+        """The same blocks, each after it was searched.
+
+        Args:
+            found: gets the offsets at which traces end, in their order.
+        """
         if self._database is None:
-            for _ in blocks:
-                pass  # read all the same: that a log is damaged is told
-            return False
-        found: list[int] = []
+            yield from blocks
+            return
+        last = -1
 
         def seen(number: int, start: int, end: int, flags: int, context: object) -> None:  # noqa: ARG001 - as it calls
-            found.append(number)
+            nonlocal last
+            if end > last:
+                found.append(end)
+                last = end
 
         with self._database.stream(match_event_handler=seen) as stream:
             for block in blocks:
                 stream.scan(block)
-                if found:
-                    return True
-        return bool(found)
+                yield block
 
 
 def _database(traces: Sequence[tuple[int, Trace]], mode: Literal["HS_MODE_BLOCK", "HS_MODE_STREAM"]) -> Database:

@@ -60,6 +60,11 @@ class Once:
         """What to remember in the log that goes on after this one: what it will write shows by itself."""
         return "" if self._shown else self.state()
 
+    @property
+    def settled(self) -> bool:
+        """Whether a record counts or not whatever stands above it and behind it."""
+        return self._each or self._shown == _ANSWERS
+
     def wants(self, side: Side) -> bool:
         """Whether a message of this side may count: what does not need not be read."""
         return self._each or side == "answered" or self._shown != _ANSWERS

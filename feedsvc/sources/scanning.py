@@ -11,17 +11,18 @@ Which lines a log has is what `feedsvc.sources.logfile` says; what they mean is 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from feedsvc.errors import SourceError
 from feedsvc.names import NetblockMap
-from feedsvc.sources.engines import Engine
-from feedsvc.sources.logfile import BOM, MAX_LINE, SAMPLE
-from feedsvc.sources.port import Line, LogParser
+from feedsvc.sources.engines import Engine, Presence
+from feedsvc.sources.logfile import BOM, MAX_LINE, SAMPLE, cut
+from feedsvc.sources.port import Line, LogFormat, LogParser
 from feedsvc.sources.readings import address_of
-from feedsvc.sources.traces import Delimiting, Trace
+from feedsvc.sources.traces import Delimiting, Settling, Trace
 
 CHUNK = 512 * 1024
 """Bytes searched at a time: they stay in the cache from one pass to the next."""
@@ -143,6 +144,19 @@ class Scan:
         found = _ADDRESS.match(self._buffer, begin, min(self._held, at + _LONGEST_ADDRESS))
         address = address_of(bytes(found[0])) if found else None
         return address is not None and address in self._netblocks
+
+
+def frames_with(presence: Presence, form: LogFormat, blocks: Iterator[bytes], parser: LogParser) -> Iterator[Line]:
+    """The frames of a log that hold a trace, and those that the parser does not pass by; lines where it is no frames."""
+    found: deque[int] = deque()
+    settling = parser if isinstance(parser, Settling) else None
+    for frame in cut(form, presence.watched(blocks, found)):
+        offset, text, following = frame
+        while found and found[0] <= offset:
+            found.popleft()
+        end = offset + len(text) if following is None else following
+        if (found and found[0] <= end) or settling is None or not settling.passes_by(text):
+            yield frame
 
 
 # -- bytes -------------------------------------------------------------------------------------------------------------

@@ -26,9 +26,9 @@ from feedsvc.names import Netblock, NetblockMap
 from feedsvc.sources.engines import Engine, EngineMissing, Presence, engine_for
 from feedsvc.sources.logfile import LogFile, cut, finish, peek, read_line
 from feedsvc.sources.logs import Formats, NamedFormat
-from feedsvc.sources.port import BadLine, Line, LogParser, LogRecord
+from feedsvc.sources.port import BadLine, Framed, Line, LogParser, LogRecord
 from feedsvc.sources.records import Refusals, faults
-from feedsvc.sources.scanning import Fill, Filler, Scan, ahead
+from feedsvc.sources.scanning import Fill, Filler, Scan, ahead, frames_with
 from feedsvc.sources.traces import Entangled, Scannable, Traces
 
 
@@ -77,7 +77,7 @@ Tick = Callable[[LogFile], None]
 
 @dataclass(frozen=True, slots=True)
 class _Means:
-    """How logs of one format are looked through; `engine` or, where the lines hang together, `presence`."""
+    """How logs of one format are looked through; `engine` or, for frames and where lines hang together, `presence`."""
 
     traces: Traces
     engine: Engine | None
@@ -134,6 +134,10 @@ class Searcher:
             yield from sieve.told(reading.parsed(reading.blocks))
         elif means.presence is None:
             yield from self._apart(reading, means, sieve)
+        elif means.traces.apart is not None:
+            parser = means.traces.apart()
+            frames = frames_with(means.presence, reading.named.format, reading.blocks, parser)
+            yield from sieve.told(_read(parser, frames))
         elif means.presence.is_in(reading.blocks):
             yield from sieve.told(reading.parsed(reading.again()))
 
@@ -161,7 +165,7 @@ class Searcher:
         if traces is None:
             return None
         try:
-            if traces.apart is None:
+            if traces.apart is None or isinstance(form, Framed):
                 return _Means(traces, None, Presence(traces.all))
             return _Means(traces, engine_for(traces.all), None)
         except EngineMissing as err:

@@ -67,7 +67,8 @@ class Traces:
     Attributes:
         all: every line that says something of it holds one of these. None at all: no line does.
         apart: makes a parser for the lines that hold one, shown in their order and without the others. It may raise
-            `Entangled`. None: the first such line shows that the log has to be read as a whole.
+            `Entangled`. Of a format that is `Framed` the parser is `Settling`. None: the first line that holds one shows
+            that the log has to be read as a whole.
         sure: that parser raises it for no line, so that logs can be searched that cannot be read again.
     """
 
@@ -78,7 +79,7 @@ class Traces:
 
 @runtime_checkable
 class Scannable(Protocol):
-    """A log format whose lines can be looked through before they are parsed; one that is `Framed` has `apart` None."""
+    """A log format whose lines, or frames, can be looked through before they are parsed."""
 
     def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
         """What a line must hold to have an answer in a netblock, or one of the names; None when nobody can say.
@@ -102,6 +103,15 @@ class Delimiting(Protocol):
     @property
     def delimits(self) -> bool:
         """Whether they do, by what was parsed so far."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A parser of frames that may come to need no more than those that hold a trace."""
+
+    def passes_by(self, frame: bytes) -> bool:
+        """Whether a frame without a trace says nothing, nor changes what others say, by what was parsed so far."""
         ...
 
 

@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedsvc.names import Netblock, parse_netblock
+from feedsvc.sources import framestreams
 from feedsvc.sources.logfile import MAX_LINE
 from feedsvc.sources.logs import Formats
 from feedsvc.sources.searching import Found, Sought, Trouble
 from feedsvc.sources.sweeping import STDIN, search
 from tests.sources import spelt
-from tests.sources.logs import making
+from tests.sources.logs import dnstap_making, making
 from tests.sources.logs.eve_making import stamp
 
 WATCHED = ("k3xq.example.net", "a.bc.example.org", r"odd\032name.example.com", "xn--bcher-kva.example.net")
@@ -333,3 +334,50 @@ class TestEve:
             path = Path(folder, "eve.json")
             path.write_bytes(EveLog(rng, sought.netblocks, rng.choice([(2, 3), (2, 3), (1,), (1, 2, 3)])).text())
             assert from_file(path, sought, "eve", every_line=False) == from_file(path, sought, "eve", every_line=True)
+
+
+# -- dnstap ------------------------------------------------------------------------------------------------------------
+
+KINDS = ("CLIENT_RESPONSE", "CLIENT_RESPONSE", "CLIENT_QUERY", "RESOLVER_RESPONSE", "AUTH_RESPONSE")
+
+
+def dnstap_log(rng: random.Random, blocks: Sequence[Netblock]) -> bytes:
+    """Streams of some kinds of messages, one behind the other, now and then with a piece lost or of something else."""
+    kinds = rng.choice([KINDS, KINDS[:2], KINDS[2:4]])
+    parts = [dnstap_making.BEGIN]
+    for number in range(60):
+        block = rng.choice(blocks)
+        address = str(rng.choice([spelt.inside, spelt.inside, spelt.outside])(rng, block))
+        name, target = (spelt.cased(rng, rng.choice([WATCHED[0], *OTHERS])) for _ in range(2))
+        answers, chain = rng.choice([((target, address), (target,)), ((address,), ()), ((), ())])
+        rrtype = rng.choice(["AAAA" if block.version == 6 else "A", "A", "TXT"])
+        exchange = making.Exchange(name, rrtype, answers, chain=chain, time=1793491200.0 + 3 * number)
+        made = dnstap_making.message(rng.choice(kinds), exchange)
+        parts.append(len(made).to_bytes(4, "big") + made)
+        if rng.random() < 0.05:
+            parts += rng.choice(
+                [[dnstap_making.END, dnstap_making.BEGIN], [rng.randbytes(40), dnstap_making.BEGIN], FOREIGN]
+            )
+    text = b"".join(parts)
+    return text[: rng.choice([len(text), rng.randrange(100, len(text))])]
+
+
+FOREIGN = [dnstap_making.END, framestreams.start(b"protobuf:something.Else"), b"\0\0\0\3abc", dnstap_making.END]
+
+
+class TestDnstap:
+    @settings(max_examples=150)
+    @given(rng=seeds)
+    def test_a_log_gives_what_parsing_every_frame_of_it_gives(self, rng: random.Random) -> None:
+        sought = drawn(rng)
+        text, pieces = dnstap_log(rng, sought.netblocks), [rng.choice([7, 60, 300, 100_000]) for _ in range(3)]
+        plain = from_pipe(text, sought, "dnstap", pieces, every_line=True)
+        assert from_pipe(text, sought, "dnstap", pieces, every_line=False) == plain
+
+    def test_such_logs_have_much_to_find(self) -> None:
+        found = 0
+        for seed in range(20):
+            rng = random.Random(seed)
+            sought = drawn(rng)
+            found += len(from_pipe(dnstap_log(rng, sought.netblocks), sought, "dnstap", [1000], every_line=True))
+        assert found > 100

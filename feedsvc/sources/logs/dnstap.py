@@ -106,9 +106,9 @@ class Dnstap:
         return DnstapParser(self._sides or _SIDES, once, foreign=state.startswith(_FOREIGN))
 
     def traces(self, netblocks: Sequence[Netblock], wanted: Sequence[str]) -> Traces | None:
-        """See `Scannable`: which messages count hangs on others."""
+        """See `Scannable`: once it shows what the log is, messages stand for themselves."""
         found = message_traces(netblocks, wanted)
-        return None if found is None else Traces(found)
+        return None if found is None else Traces(found, self.parser, sure=True)
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file begins with the control frame of a dnstap stream."""
@@ -156,6 +156,10 @@ class DnstapParser:
     def carry(self) -> str:
         """See `Continuing`."""
         return self._once.carry()
+
+    def passes_by(self, frame: bytes) -> bool:
+        """See `Settling`."""
+        return self._once.settled and not framestreams.is_control(frame)
 
     def finish(self) -> Parsed:
         """See `Waiting`."""
