@@ -2,7 +2,8 @@
 
 Honest: it says who asks. Bounded: an answer has a deadline, a size, a length of line; few questions are under way at one
 host. Patient: a fault that may pass is asked again after growing, jittered pauses; a refusal (401, 403, 429) never is, but
-for a token that was kept and is good no more: the question is put once more with a new one.
+for a token that was kept and is good no more: the question is put once more with a new one. Who pays for each request asks
+`once`, and is told when it takes another.
 Discreet: credentials go to the host they are meant for and nowhere else, and no error, log or `repr` shows them.
 
 Proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used, as many a SOC has no other way
@@ -13,10 +14,10 @@ It GETs and POSTs, and knows no provider, no quota and no format beyond lines.
 """
 
 from feedsvc.http.answer import Answer
-from feedsvc.http.client import Client
+from feedsvc.http.client import Client, Ready
 from feedsvc.http.credentials import Credentials, api_key, basic, query_key
 from feedsvc.http.discretion import OPEN, Discretion, shown
-from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, HttpError, LoginFailed, stay_until
+from feedsvc.http.faults import AnswerIsMarkup, AnswerTooBig, AskFurther, HttpError, LoginFailed, stay_until
 from feedsvc.http.limits import Limits
 from feedsvc.http.request import Login, Request, Token
 
@@ -25,6 +26,7 @@ __all__ = [
     "Answer",
     "AnswerIsMarkup",
     "AnswerTooBig",
+    "AskFurther",
     "Client",
     "Credentials",
     "Discretion",
@@ -32,6 +34,7 @@ __all__ = [
     "Limits",
     "Login",
     "LoginFailed",
+    "Ready",
     "Request",
     "Token",
     "api_key",

@@ -18,11 +18,11 @@ from feedsvc.errors import UsageError
 from feedsvc.http.answer import Answer, Bounds
 from feedsvc.http.credentials import Credentials
 from feedsvc.http.discretion import Discretion
-from feedsvc.http.faults import TRANSIENT, HttpError, meaning, retry_after
+from feedsvc.http.faults import TRANSIENT, AskFurther, HttpError, meaning, retry_after
 from feedsvc.http.limits import Limits
-from feedsvc.http.logins import Logins
+from feedsvc.http.logins import Held, Logins
 from feedsvc.http.request import Login, Request
-from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Due, Transport, distrusts
+from feedsvc.http.wire import PASSING, SILENCE, WIRE_ERRORS, Due, Grace, Transport, distrusts
 
 _NEVER = threading.Event()  # nobody sets it: a sleep in small steps
 _TICK = 0.2  # seconds after which a pause looks whether feedsvc is stopping
@@ -54,6 +54,10 @@ class _Question:
     def discretion(self) -> Discretion:
         return self.request.hidden + self.credentials.hidden if self.credentials else self.request.hidden
 
+    def put(self, request: Request) -> _Question:
+        """The same question in other words."""
+        return replace(self, url=_target(request.url, request.params), request=request)
+
     def bounds(self, due: Due) -> Bounds:
         return Bounds(
             host=self.host,
@@ -63,6 +67,20 @@ class _Question:
             max_line=self.limits.max_line,
             discretion=self.discretion,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A request that can be sent as it is, with a token in place of its login.
+
+    Attributes:
+        held: the token.
+        is_new: whether it was asked for just now.
+    """
+
+    request: Request
+    held: Held | None = None
+    is_new: bool = False
 
 
 class Client:
@@ -86,7 +104,8 @@ class Client:
             contact: whom a server's owner may ask about us: an address or a page.
             limits: those of `Limits` when left out.
             now: what a Retry-After with a date is compared with.
-            stopping: whether the process was asked to end: answers that are waited for then end as errors within a second.
+            stopping: whether the process was asked to end: nothing more is asked then but what `once` is told to; answers
+                under way have the grace of the limits, and end as errors within a second behind it.
 
         Raises:
             UsageError: the environment names a proxy that is none.
@@ -96,7 +115,7 @@ class Client:
         self._stopping = stopping
         self._logins = Logins(self.ask)
         self._client = httpx.Client(
-            transport=Transport(self.limits.silence, stopping),
+            transport=Transport(self.limits.silence, Grace(stopping, self.limits.grace)),
             headers={"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,  # the transport decides about proxies itself
@@ -151,15 +170,61 @@ class Client:
             HttpError: no connection, no answer, or another status than 200 and 204, or than 201 for a POST.
             UsageError: the URL is none.
         """
+        question = self._question(request, attempts)
+        with contextlib.closing(self._opened(question, attempts)) as opened:
+            yield opened.answer
+
+    def ready(self, request: Request) -> Ready | None:
+        """A request as it can be sent at once; None when somebody has to `log_in` first."""
+        if not isinstance(request.credentials, Login):
+            return Ready(request)
+        held = self._logins.kept(request.credentials)
+        return None if held is None else Ready(request, held)
+
+    def log_in(self, request: Request) -> Ready:
+        """A request as it can be sent, with a token that is asked for where none is kept.
+
+        Raises:
+            LoginFailed: there is no token to ask with.
+        """
+        if not isinstance(request.credentials, Login):
+            return Ready(request)
+        return Ready(request, *self._logins.token(request.credentials, attempts=1))
+
+    @contextlib.contextmanager
+    def once(self, ready: Ready) -> Iterator[Answer]:
+        """Ask with one request and no other, for who pays for each; what was paid for is asked even while stopping.
+
+        Raises:
+            AskFurther: there is no answer, and to get one takes another request.
+            HttpError: as `ask` does.
+        """
+        request, held = ready.request, ready.held
+        question = self._question(request)
+        if isinstance(request.credentials, Credentials):
+            question = replace(question, credentials=request.credentials)
+        elif held is not None:
+            question = replace(question, credentials=held.credentials)
+        try:
+            opened = self._send(question, Due(question.limits.deadline))
+        except HttpError as err:
+            if err.status != 401 or held is None or not isinstance(request.credentials, Login):
+                raise
+            self._logins.forget(request.credentials, held)
+            if ready.is_new:
+                raise
+            raise AskFurther(err, request) from err
+        with contextlib.closing(opened):
+            yield opened.answer
+
+    def _question(self, request: Request, attempts: int | None = None) -> _Question:
         limits = replace(
             self.limits,
             deadline=self.limits.deadline if request.deadline is None else request.deadline,
             max_bytes=self.limits.max_bytes if request.max_bytes is None else request.max_bytes,
             attempts=self.limits.attempts if attempts is None else attempts,
         )
-        question = _Question(_target(request.url, request.params), request, None, limits)
-        with contextlib.closing(self._opened(question, attempts)) as opened:
-            yield opened.answer
+        return _Question(_target(request.url, request.params), request, None, limits)
 
     def _opened(self, question: _Question, attempts: int | None) -> _Opened:
         wanted = question.request.credentials
@@ -183,14 +248,17 @@ class Client:
 
     def _follow(self, question: _Question) -> _Opened:
         due = Due(question.limits.deadline)
-        request = self._request(question, due)
-        for _ in range(question.limits.redirects + 1):
-            opened = self._send(request, question, due)
-            if _is_answer(opened.answer.status, request.method):
-                return opened
-            with contextlib.closing(opened):
-                request = self._elsewhere(request, opened, question)
-        raise HttpError(f"{question.host}: more than {question.limits.redirects} redirects: is the URL right?")
+        for _ in range(question.limits.redirects):
+            try:
+                return self._asked(question, due)
+            except AskFurther as err:
+                question = question.put(err.request)
+        return self._asked(question, due)
+
+    def _asked(self, question: _Question, due: Due) -> _Opened:
+        if self.stopping:
+            raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
+        return self._send(question, due)
 
     def _request(self, question: _Question, due: Due) -> httpx.Request:
         headers, url = dict(question.request.headers), question.url
@@ -205,29 +273,35 @@ class Client:
             asked.method, url, headers=headers, content=asked.body, extensions={"timeout": timeout}
         )
 
-    def _send(self, request: httpx.Request, question: _Question, due: Due) -> _Opened:
-        if self.stopping:
+    def _send(self, question: _Question, due: Due) -> _Opened:
+        """Send one request; what is no answer is raised."""
+        if self._client.is_closed:
             raise HttpError(f"{question.host}: not asked, as feedsvc is stopping")
+        request = self._request(question, due)
         try:
             response = self._client.send(request, stream=True)
         except WIRE_ERRORS as err:
             raise _unreached(err, question, late=due.left <= 0) from err
         except httpx.HTTPError as err:  # a Location that is no URL
             raise HttpError(f"{question.host}: redirects to nowhere: is the URL right?", permanent=True) from err
-        return _Opened(response, Answer(response, question.bounds(due)))
+        opened = _Opened(response, Answer(response, question.bounds(due)))
+        if _is_answer(opened.answer.status, request.method):
+            return opened
+        with contextlib.closing(opened):
+            raise self._no_answer(request, opened, question)
 
-    def _elsewhere(self, request: httpx.Request, opened: _Opened, question: _Question) -> httpx.Request:
-        following = opened.response.next_request
+    def _no_answer(self, request: httpx.Request, opened: _Opened, question: _Question) -> HttpError:
+        following, status = opened.response.next_request, opened.answer.status
         if following is None:
-            raise self._refusal(opened, question)
+            return self._refusal(opened, question)
         if not _same_place(request.url, following.url):
             place = opened.answer.shown(following.url.netloc)
-            raise HttpError(
-                f"{question.host}: redirects to {place}, and is not followed there: put the final address into url",
-                status=opened.answer.status,
-                permanent=True,
-            )
-        return following
+            message = f"{question.host}: redirects to {place}, and is not followed there: put the final address into url"
+            return HttpError(message, status=status, permanent=True)
+        endless = f"{question.host}: more than {question.limits.redirects} redirects: is the URL right?"
+        body = question.request.body if following.method == request.method else None  # RFC 9110 §15.4.4
+        further = replace(question.request, url=str(following.url), params={}, body=body)
+        return AskFurther(HttpError(endless, status=status), further)
 
     def _refusal(self, opened: _Opened, question: _Question) -> HttpError:
         answer, status = opened.answer, opened.answer.status

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from feedsvc.errors import SourceError
+from feedsvc.http.request import Request
 
 REFUSALS = frozenset({401, 403, 429})
 TRANSIENT = frozenset({500, 502, 503, 504})
@@ -64,6 +65,34 @@ class AnswerIsMarkup(HttpError):
 
 class AnswerTooBig(HttpError):
     """The answer went on past its limit; what came before it was good."""
+
+
+class AskFurther(HttpError):
+    """No answer yet: to get one takes another request, to the same server.
+
+    It sends us to another address of its own, or has taken a token back. Who asks no further may take it for what it says.
+
+    Attributes:
+        request: what to ask.
+    """
+
+    def __init__(self, err: HttpError, request: Request) -> None:
+        """Say so.
+
+        Args:
+            err: what it is to those who ask no further.
+            request: what to ask.
+        """
+        super().__init__(
+            str(err),
+            status=err.status,
+            headers=err.headers,
+            transient=err.transient,
+            permanent=err.permanent,
+            retry_after=err.retry_after,
+            body=err.body,
+        )
+        self.request = request
 
 
 class LoginFailed(HttpError):

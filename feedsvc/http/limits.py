@@ -22,6 +22,7 @@ class Limits:
         attempts: how often a question is asked when the fault is transient.
         wait: seconds before the second attempt; doubles, and is jittered by up to as much again.
         max_wait: seconds of the longest pause; a `Retry-After` above it is not waited for, but told to the caller.
+        grace: seconds for which an answer is still waited for once the process was asked to end: it was paid for.
     """
 
     connect: float = 10.0
@@ -33,3 +34,4 @@ class Limits:
     attempts: int = 3
     wait: float = 0.5
     max_wait: float = 10.0
+    grace: float = 5.0

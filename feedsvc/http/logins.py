@@ -27,7 +27,7 @@ class _Ask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """A token ready to be sent, and the moment of the clock from which on it is not begun with."""
 
     credentials: Credentials
@@ -50,8 +50,8 @@ class Logins:
         self._ask = ask
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: weakref.WeakKeyDictionary[Login, _Held] = weakref.WeakKeyDictionary()
-        self._under_way: dict[Login, Future[_Held]] = {}
+        self._kept: weakref.WeakKeyDictionary[Login, Held] = weakref.WeakKeyDictionary()
+        self._under_way: dict[Login, Future[Held]] = {}
 
     def asked(self, login: Login, question: Callable[[Credentials], _Got], attempts: int | None = None) -> _Got:
         """Put a question with the login's token; once more with a new one when a kept one is refused.
@@ -66,20 +66,30 @@ class Logins:
             LoginFailed: there is no token to ask with.
             HttpError: as the question does.
         """
-        held, is_new = self._token(login, attempts)
+        held, is_new = self.token(login, attempts)
         try:
             return question(held.credentials)
         except HttpError as err:
             if err.status != 401:
                 raise
-            self._forget(login, held)
+            self.forget(login, held)
             if is_new:
                 raise
-        held, _ = self._token(login, attempts)
+        held, _ = self.token(login, attempts)
         return question(held.credentials)
 
-    def _token(self, login: Login, attempts: int | None) -> tuple[_Held, bool]:
-        """A token that holds, and whether it was asked for just now."""
+    def kept(self, login: Login) -> Held | None:
+        """The token that is kept, as long as it holds; asks nobody."""
+        with self._lock:
+            held = self._kept.get(login)
+        return held if held is not None and self._clock() < held.until else None
+
+    def token(self, login: Login, attempts: int | None) -> tuple[Held, bool]:
+        """A token that holds, and whether it was asked for just now.
+
+        Raises:
+            LoginFailed: there is none.
+        """
         with self._lock:
             held = self._kept.get(login)
             if held is not None and self._clock() < held.until:
@@ -89,7 +99,7 @@ class Logins:
                 mine = self._under_way[login] = Future()
         return (self._fetched(login, mine, attempts) if awaited is None else awaited.result()), True
 
-    def _fetched(self, login: Login, awaited: Future[_Held], attempts: int | None) -> _Held:
+    def _fetched(self, login: Login, awaited: Future[Held], attempts: int | None) -> Held:
         """Log in, and tell those who wait how it ended."""
         try:
             held = self._log_in(login, attempts)
@@ -106,12 +116,13 @@ class Logins:
                 del self._under_way[login]
         return held
 
-    def _forget(self, login: Login, refused: _Held) -> None:
+    def forget(self, login: Login, refused: Held) -> None:
+        """Keep a token no longer that was refused."""
         with self._lock:
             if self._kept.get(login) is refused:  # another thread may have brought a new one
                 del self._kept[login]
 
-    def _log_in(self, login: Login, attempts: int | None) -> _Held:
+    def _log_in(self, login: Login, attempts: int | None) -> Held:
         since = self._clock()
         try:
             with self._ask(login.request, attempts=attempts) as answer:
@@ -120,7 +131,7 @@ class Logins:
             raise LoginFailed(f"the login with {login.origin} failed: {err}", err) from err
         try:
             token = login.read(body)
-            return _Held(_credentials(login, token), since + token.seconds - min(_EARLY, token.seconds / 2))
+            return Held(_credentials(login, token), since + token.seconds - min(_EARLY, token.seconds / 2))
         except (ValueError, UsageError):
             # What they say may hold what was answered, which may be half a token.
             raise LoginFailed(f"the login with {login.origin} was answered with something that is no token") from None

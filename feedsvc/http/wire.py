@@ -64,24 +64,46 @@ class Due:
             self._at += monotonic() - since
 
 
+class Grace:
+    """What is left to answers under way when the process is asked to end."""
+
+    def __init__(self, stopping: Callable[[], bool], seconds: float) -> None:
+        """Begin when it is asked to.
+
+        Args:
+            stopping: whether it was.
+            seconds: for which answers are waited for from then on.
+        """
+        self._stopping = stopping
+        self._seconds = seconds
+        self._until: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether to wait no longer."""
+        if self._until is None and self._stopping():
+            self._until = monotonic() + self._seconds  # by the first stream that notices; all do within a moment
+        return self._until is not None and monotonic() >= self._until
+
+
 @dataclass(frozen=True, slots=True)
 class _Patience:
     """How long a stream waits.
 
     Attributes:
         silence: seconds without a byte.
-        stopping: whether to wait no longer, as the process was asked to end.
+        grace: until when it waits, once the process was asked to end.
     """
 
     silence: float
-    stopping: Callable[[], bool]
+    grace: Grace
 
     def left(self, since: float, due: Due | None) -> float:
         """Seconds that may still be waited."""
         left = since + self.silence - monotonic()
         if due is not None:
             left = min(left, due.left)
-        if self.stopping():
+        if self.grace.over:
             raise httpcore.ReadError("feedsvc is stopping")
         if left <= 0:
             raise httpcore.ReadTimeout("silent for too long")
@@ -153,8 +175,8 @@ class _DueBackend(httpcore.SyncBackend):
 class Transport(httpx.BaseTransport):
     """httpx's own transport, but over streams that obey a deadline: `read` and `write` time-outs are a `Due`."""
 
-    def __init__(self, silence: float, stopping: Callable[[], bool]) -> None:
-        self._backend = _DueBackend(_Patience(silence, stopping))
+    def __init__(self, silence: float, grace: Grace) -> None:
+        self._backend = _DueBackend(_Patience(silence, grace))
         self._proxies = {scheme: _proxy(url) for scheme, url in _proxies().items()}
         self._pools: dict[tuple[str, bool], httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()

@@ -5,6 +5,10 @@ dead server few; then as many at once as the provider allows. A fault that may p
 growing pauses, and keeps its place among those under way meanwhile. Nothing more is asked after a refusal, after three
 troubles in a row, or when the budget says no.
 
+A call that needs another request, as the server sends us to another address of its own or has taken a token back, is paid
+for again before that is made. A login costs nothing, and comes before the payment. What is under way when the process is
+asked to end is waited for, as it is paid for.
+
 Which calls, and what their answers are good for, is `asking`'s.
 """
 
@@ -20,7 +24,7 @@ from typing import Generic, Protocol, TypeVar
 
 from feedsvc.clock import Clock, monotonic
 from feedsvc.errors import SourceError
-from feedsvc.http import Answer, Client, HttpError, Request
+from feedsvc.http import Answer, AskFurther, Client, HttpError, Ready, Request
 from feedsvc.model import Batch, End, Learnt
 from feedsvc.sources.endings import after_fault, broken
 from feedsvc.sources.port import Budget, Pause, Reply
@@ -82,14 +86,16 @@ class Heard(Generic[Asked]):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one step of reading brought; `passing` when it is a fault that may pass."""
+    """What one step of reading brought; `passing` when it is a fault that may pass, `unpaid` when the next costs a call."""
 
     batch: Batch
     reply: Reply | None = None
     quotas: Sequence[Learnt] = ()
     passing: bool = False
+    unpaid: bool = False
 
 
+_UNPAID = _Step(Batch(), unpaid=True)
 _Answering = Generator[_Step, None, None]
 
 
@@ -170,7 +176,8 @@ class Calling(Generic[Asked]):
         if not self._running:
             self._http.pause(waits or 0.0)
             return ()
-        return wait(self._running, timeout=waits if self._room > 0 else None, return_when=FIRST_COMPLETED).done
+        is_awaited = self._room > 0 and not self.over
+        return wait(self._running, timeout=waits if is_awaited else None, return_when=FIRST_COMPLETED).done
 
     @property
     def _room(self) -> int:
@@ -181,10 +188,20 @@ class Calling(Generic[Asked]):
             asked = self._next()
             if asked is None:
                 return
-            if not self._paid():
+            answer, is_ready = self._prepared(asked)
+            if is_ready and not self._paid():
                 self._queue.put_back(asked)
                 return
-            self._go_on(_Call(asked, self._call(asked), self._width))
+            self._go_on(_Call(asked, answer, self._width))
+
+    def _prepared(self, asked: Asked) -> tuple[_Answering, bool]:
+        """A call, and whether its first step makes a request that is to be paid for."""
+        try:
+            request = self._caller.request(asked)
+        except SourceError as err:
+            return _one_step(self._after(err, asked, 0, ())), False
+        ready = self._http.ready(request)
+        return self._call(asked, request, ready), ready is not None
 
     def _next(self) -> Asked | None:
         if self._again and self._room > 0 and self._again[0][0] <= monotonic():
@@ -214,7 +231,7 @@ class Calling(Generic[Asked]):
         call = self._running.pop(future)
         step = future.result()
         if step.reply is None:
-            self._go_on(call)
+            self._go_on_if_paid(call, step)
             return Heard(call.asked, step.batch)
         call.answer.close()
         self._tell_budget(step.quotas, step.reply)
@@ -223,6 +240,13 @@ class Calling(Generic[Asked]):
         self._made += 1
         self._judge(call.asked, step.reply)
         return Heard(call.asked, step.batch, step.reply)
+
+    def _go_on_if_paid(self, call: _Call[Asked], step: _Step) -> None:
+        if step.unpaid and (self.over or not self._paid()):
+            call.answer.close()
+            self._queue.put_back(call.asked)
+        else:
+            self._go_on(call)
 
     def _tell_budget(self, quotas: Sequence[Learnt], reply: Reply) -> None:
         if quotas:
@@ -255,11 +279,29 @@ class Calling(Generic[Asked]):
         if self.stopped_by is None and (reply.end.stop or self._troubles >= PATIENCE):
             self.stopped_by = asked, reply.end
 
-    def _call(self, asked: Asked) -> _Answering:
-        """Ask and read, step by step; the last batch comes with the reply, so that they are stored together."""
+    def _call(self, asked: Asked, request: Request, ready: Ready | None) -> _Answering:
+        """Ask and read, step by step; once more for each request that it takes to get an answer, up to a few."""
+        for _ in range(self._http.limits.redirects):
+            try:
+                yield from self._request(asked, request, ready)
+            except AskFurther as err:
+                request, ready = err.request, None
+            else:
+                return
+        yield from self._request(asked, request, ready, is_last=True)
+
+    def _request(self, asked: Asked, request: Request, ready: Ready | None, *, is_last: bool = False) -> _Answering:
+        """Ask and read; the last batch comes with the reply, so that they are stored together.
+
+        Raises:
+            AskFurther: another request is needed.
+        """
         understood, quotas, last = 0, tuple[Learnt, ...](), Batch()
         try:
-            with self._http.ask(self._caller.request(asked), attempts=1) as answer:
+            if ready is None:
+                ready = self._http.log_in(request)
+                yield _UNPAID
+            with self._http.once(ready) as answer:
                 quotas = tuple(self._caller.quotas(answer.headers))
                 reading = _Reading(self._caller.read(answer, asked))
                 for batch in reading:
@@ -268,6 +310,8 @@ class Calling(Generic[Asked]):
                     last = Batch(batch.observations, refused=batch.refused)
                     understood += len(batch.observations)
         except SourceError as err:
+            if isinstance(err, AskFurther) and not is_last:
+                raise
             yield replace(self._after(err, asked, understood, quotas), batch=last)
             return
         yield _Step(last, reading.reply or Reply(broken("the provider stopped without an end", understood)), quotas)
@@ -299,6 +343,10 @@ class _Reading:
 
     def __iter__(self) -> Iterator[Batch]:
         self.reply = yield from self._batches
+
+
+def _one_step(step: _Step) -> _Answering:
+    yield step
 
 
 def _close(answer: _Answering, _: Future[_Step]) -> None:

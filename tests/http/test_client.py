@@ -329,7 +329,7 @@ def test_trust_that_cannot_be_read_is_a_fault_that_stays(server: Scripted, monke
 def test_what_is_being_waited_for_ends_when_we_do(server: Scripted, reply: Reply, how: str) -> None:
     server.fault = reply
     stopping, first = threading.Event(), threading.Event()
-    client = Client(limits=Limits(silence=300, deadline=300), stopping=stopping.is_set)
+    client = Client(limits=Limits(silence=300, deadline=300, grace=0.1), stopping=stopping.is_set)
     ended: list[HttpError] = []
 
     def wait() -> None:

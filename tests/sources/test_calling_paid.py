@@ -241,7 +241,7 @@ def test_when_the_process_is_to_end_nothing_more_is_asked_and_what_is_under_way_
     gate, stop = threading.Event(), threading.Event()
     server.once_together(3, stop.set)
     server.told = lambda word: None if word == "w0" else hanging(gate)
-    with Client(limits=Limits(deadline=10, attempts=1), now=lambda: NOW, stopping=stop.is_set) as http:
+    with Client(limits=Limits(deadline=10, attempts=1, grace=0), now=lambda: NOW, stopping=stop.is_set) as http:
         asking = round_of(http, server.url, width=3)
         ends = asking.ends()
         assert asking.calling.over

@@ -63,10 +63,9 @@ class Server(ProviderStandin):
         self.link: Callable[[str], object] = lambda right: right
         # Known only now, as the port is part of it.
         self.options: Mapping[str, object] = {"token_url": f"{self.url}{TOKEN}"}
-        self._turned_away: list[Call] = []
 
     def costs(self, call: Call) -> bool:
-        return call.path != TOKEN and call not in self._turned_away
+        return call.path != TOKEN
 
     @property
     def asked(self) -> list[Call]:
@@ -77,7 +76,6 @@ class Server(ProviderStandin):
         if call.path == TOKEN:
             return self.tokens.answer(call)
         if not self.tokens.let_in(call):
-            self._turned_away.append(call)
             return error(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
         if call.path in self.answers:
             return self.answers[call.path]

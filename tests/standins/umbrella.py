@@ -60,10 +60,9 @@ class Server(ProviderStandin):
         self.aliases: list[tuple[str, str]] = []
         self.answers: dict[str, Reply] = {}
         self.obeys = {"limit", "offset", "sortby", "sortorder", "minLastSeen", "maxLastSeen"}
-        self._turned_away: list[Call] = []
 
     def costs(self, call: Call) -> bool:
-        return call.path != TOKEN and call not in self._turned_away
+        return call.path != TOKEN
 
     @property
     def asked(self) -> list[Call]:
@@ -74,7 +73,6 @@ class Server(ProviderStandin):
         if call.path == TOKEN:
             return self.tokens.answer(call)
         if not self.tokens.let_in(call):
-            self._turned_away.append(call)
             return _message(401, "Unauthorized")
         if call.path in self.answers:
             return self.answers[call.path]

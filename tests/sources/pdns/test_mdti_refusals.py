@@ -120,7 +120,7 @@ def test_a_scope_of_another_cloud_is_told_as_the_login_tells_it(http: Client, se
     assert server.tokens.scope != SCOPE
 
 
-def test_a_token_that_is_taken_back_costs_no_name_and_no_call(http: Client, server: Server) -> None:
+def test_a_token_that_is_taken_back_costs_no_name_and_what_was_asked_with_it(http: Client, server: Server) -> None:
     server.seen = [Seen(f"n{n}.example.net", f"198.51.100.{n}") for n in range(4, 8)]
     budget, whole = Counted(), server.answer
 
@@ -133,7 +133,7 @@ def test_a_token_that_is_taken_back_costs_no_name_and_no_call(http: Client, serv
     heard = poll(http, provider(server, concurrency=1), [FEW], budget=budget)
     assert (heard.end.outcome, len(heard.names)) == (Outcome.COMPLETE, 4)
     assert server.tokens.given >= 2
-    assert budget.spent == len(server.paid) == 4
+    assert budget.spent == len(server.paid) == 5
 
 
 def test_a_breakdown_that_passes_costs_no_name(http: Client, server: Server) -> None:
