@@ -8,8 +8,8 @@ Nobody's imports count. What is part of each search does: compiling what is look
 Targets, as ratios of speed: one /24: 0.5 of ripgrep, 10 x grepcidr. 1,000 netblocks: 1.5 x ripgrep, 4 x grepcidr, 4 x
 DuckDB. Compressed logs: 0.8 of the bare decoding by isal (gzip) and zstandard (zstd), which is told for both searches.
 
-Needs the programs rg and grepcidr (Debian: ripgrep, grepcidr) and the Python packages duckdb and zstandard; what is missing
-is left out, and said. The logs are made here, and kept in a folder if one is named.
+Needs the programs rg, grepcidr, gzip and zstd (Debian: ripgrep, grepcidr, gzip, zstd) and the Python packages of the group
+`bench` (duckdb, zstandard); what is missing is left out, and said. The logs are made here, and kept in a folder if one is named.
 
 Usage: python benchmarks/sweep.py [--lines 1000000] [--folder DIR] [--runs 3] [--only zeek-tsv,zeek-json,eve]
 """
