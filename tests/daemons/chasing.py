@@ -66,7 +66,7 @@ class Chase:
         """Kill it, and read what is left in one poll."""
         self._kill()
         with self._start("once") as last:
-            said, _ = last.communicate(timeout=60)
+            said, _ = last.communicate(timeout=300)
         assert (last.returncode, said) == (0, "polled complete\n"), said + self._said.read_text()
 
     def __enter__(self) -> Self:

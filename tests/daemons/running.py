@@ -17,7 +17,7 @@ from typing import Self
 
 import dns.message
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that a server may take for anything; a busy machine is no failure."""
 
 _BETWEEN_LOOKS = 0.01

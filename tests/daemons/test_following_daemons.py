@@ -14,6 +14,8 @@ from tests.daemons.chasing import Chase
 from tests.daemons.running import ask, short_folder
 from tests.daemons.servers import Dnsmasq, Named, Rotated, Rotation, Unbound
 
+pytestmark = pytest.mark.timeout(600)  # ten seconds on a machine that has nothing else to do
+
 ROTATIONS = 50
 SEED = 20261124
 

@@ -23,6 +23,8 @@ from tests.sources.sending import TCP, listening
 from tests.sources.test_spooled import SpoolReader
 from tests.tools import need_tool
 
+pytestmark = pytest.mark.timeout(600)  # ten seconds on a machine that has nothing else to do
+
 Start = Callable[[ExitStack, Listener, str], Daemon]
 
 

@@ -30,7 +30,7 @@ def sent(form: str) -> Sent:
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
     """Wait for something that another thread does."""
-    deadline, pause = time.monotonic() + 15, threading.Event()
+    deadline, pause = time.monotonic() + 60, threading.Event()
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         pause.wait(0.01)
