@@ -116,6 +116,7 @@ def test_every_command_has_help() -> None:
         "review",
         "explain",
         "sweep",
+        "hunt",
         "export",
         "partner",
         "verify",
@@ -124,5 +125,5 @@ def test_every_command_has_help() -> None:
     ):
         assert command in said
         assert "Usage" in feedsvc(command, "--help").stdout
-    for absent in ("worker", "hunt", "backup", "restore"):
+    for absent in ("worker", "backup", "restore"):
         assert f" {absent} " not in said
