@@ -149,7 +149,7 @@ class _Reading:
         self._behind: set[str] = set()  # logs that this poll could not read to their end
         self._at_end: list[str] = []  # logs at rest, read to their end
         self._stands = {position.stand for position in known.values()}
-        self._standing = {position.stand: scope for scope, position in known.items()}
+        self._standing = {position.stand: scope for scope, position in known.items() if position.stand}
         self._account = _Account()
 
     def batches(self) -> Generator[Batch, None, End]:
@@ -315,13 +315,14 @@ class _Reading:
             waits = isinstance(self._parser(given), Waiting)
             self._keep(giver, replace(given, state="" if waits else given.state, stand=""))
             self._keep(scope, start)
+            self._standing[start.stand] = scope
         return start
 
     def _go_on_after(self, scope: str, start: Position) -> Position:
         """Wait for what the log waited for that was written in this place before."""
         giver = self._standing.get(start.stand, "")
         given = self._known.get(giver)
-        if given is not None and self._is_at_its_stand(given):
+        if not start.stand or (given is not None and self._is_at_its_stand(given)):
             return replace(start, stand="")
         self._standing[start.stand] = scope
         if given is None:
