@@ -10,7 +10,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.daemons.running import PATIENCE, Daemon, free_port, user, wait_until
+from tests.daemons.running import PATIENCE, Daemon, free_port, unconfined, user, wait_until
 from tests.tools import need_tool
 
 ADDRESS = "198.51.100.7"
@@ -87,7 +87,7 @@ class Named(Daemon):
         conf.write_text(_NAMED.format(folder=self.folder, secret=self._secret, **values))
         (self.folder / "rndc.key").write_text(f'key "rndc-key" {{ algorithm hmac-sha256; secret "{self._secret}"; }};\n')
         (self.folder / "zone").write_text(_ZONE)
-        return [need_tool("named", "bind9"), "-f", "-4", "-n", "1", "-c", str(conf)]
+        return [unconfined(need_tool("named", "bind9"), self.folder), "-f", "-4", "-n", "1", "-c", str(conf)]
 
     def roll(self) -> None:
         """Have it rotate its dnstap file."""
@@ -125,7 +125,7 @@ class Unbound(Rotated):
         conf = self.folder / "unbound.conf"
         text = _UNBOUND.format(folder=self.folder, port=self.port, address=ADDRESS, dnstap=self._dnstap_lines())
         conf.write_text(text)
-        return [need_tool("unbound", "unbound"), "-d", "-c", str(conf)]
+        return [unconfined(need_tool("unbound", "unbound"), self.folder), "-d", "-c", str(conf)]
 
     def _dnstap_lines(self) -> str:
         if not self._dnstap:
@@ -158,7 +158,7 @@ class Dnsmasq(Rotated):
             f"server=127.0.0.1#{self._upstream}\nlog-queries=extra\nlog-facility={self.log}\nuser={user()}\ncache-size=0\n"
             f"pid-file={self.folder}/dnsmasq.pid\n"
         )
-        return [need_tool("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", f"--conf-file={conf}"]
+        return [unconfined(need_tool("dnsmasq", "dnsmasq-base"), self.folder), "--keep-in-foreground", f"--conf-file={conf}"]
 
     def reopen(self) -> None:
         """See `Rotated`."""
