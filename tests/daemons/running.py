@@ -108,10 +108,11 @@ class Daemon:
             self._process = None
 
     def __enter__(self) -> Self:
+        command = self.command()
         with (self.folder / "said.txt").open("wb") as said:
-            self._process = subprocess.Popen(self.command(), cwd=self.folder, stdout=said, stderr=said)
+            self._process = subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=said)
         try:
-            wait_until(self.answers, f"{self.command()[0]} to answer")
+            wait_until(self.answers, f"{command[0]} to answer")
         except BaseException:
             self.stop()
             raise
@@ -127,7 +128,7 @@ def unconfined(program: str, folder: Path) -> str:
         confined = Path("/sys/module/apparmor/parameters/enabled").read_text().startswith("Y")
     except OSError:
         confined = False
-    return shutil.copy2(program, folder) if confined else program
+    return str(shutil.copy2(program, folder / Path(program).name)) if confined else program
 
 
 def user() -> str:
