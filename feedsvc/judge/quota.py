@@ -77,7 +77,8 @@ class Standing:
 
     Attributes:
         spans: one for each kind of span of which anything is known.
-        tightest: the one with the fewest calls left; a burst only where it is all there is, as it passes by itself.
+        tightest: the one with the fewest calls left; a burst only where it is all there is, as it passes by itself. The day
+            where nobody says what is left; None where nothing is known.
         closed_until: nothing may be asked before; None when the account is open.
     """
 
@@ -323,14 +324,14 @@ def standing(account: Account, terms: Terms, *, now: datetime) -> Standing:
     is_closed = current.closed_until is not None and current.closed_until > now
     return Standing(
         spans,
-        min((one for one in spans if one.left is not None), key=_tightness, default=None),
+        min((one for one in spans if one.left is not None or one.span == "day"), key=_tightness, default=None),
         current.closed_until if is_closed else None,
         current.closed_why if is_closed else "",
     )
 
 
-def _tightness(one: SpanStanding) -> tuple[bool, int]:
-    return one.span == "burst", one.left or 0
+def _tightness(one: SpanStanding) -> tuple[bool, bool, int]:
+    return one.left is None, one.span == "burst", one.left or 0
 
 
 def _standing(spent: Spent, account: Account, terms: Terms, now: datetime) -> SpanStanding:

@@ -591,6 +591,15 @@ def test_a_burst_is_the_tightest_only_where_it_is_all_there_is() -> None:
     assert tightest.span == "day"
 
 
+def test_where_nobody_says_what_is_left_people_see_what_was_spent_today() -> None:
+    one = spender()
+    assert one.stand().tightest is None
+    one.all_at_once(3)
+    assert one.stand().tightest == SpanStanding("day", 3, None, None, MIDNIGHT)
+    one.learn(Learnt("burst", limit=9, left=5, seconds=60))
+    assert one.stand().tightest == one.stand().spans[0] == SpanStanding("burst", 2, 9, 5, NOW + MINUTE)
+
+
 def test_people_see_that_an_account_is_closed_and_why() -> None:
     one = spender()
     one.over("day")
