@@ -47,6 +47,14 @@ def from_epoch(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def window(every: timedelta, moment: datetime) -> datetime:
+    """Where the window of a schedule begins that a moment lies in: windows are the multiples of `every` since 1970 UTC."""
+    return _EPOCH + (moment - _EPOCH) // every * every
+
+
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """First moment of a calendar day in a zone, and of the next one; a day may have 23 or 25 hours."""
     start = datetime(day.year, day.month, day.day, tzinfo=zone)

@@ -18,12 +18,12 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from feedsvc import clock
 from feedsvc.clock import Clock
 from feedsvc.errors import FeedsvcError
 
 log = structlog.get_logger()
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOON = timedelta(seconds=1)  # a look is not followed by another one sooner
 
 
@@ -41,7 +41,7 @@ def due(last: datetime | None, every: timedelta, now: datetime) -> Due | None:
     Args:
         last: the latest window that has a run; that of a run by hand is the moment it began.
     """
-    window = _EPOCH + (now - _EPOCH) // every * every
+    window = clock.window(every, now)
     # A window that is still to come was written by a clock that has since stepped back: it must not silence a source until
     # then. Should the present one have its run already, the run table says so.
     if last is None or last >= window + every:
@@ -97,7 +97,7 @@ def next_look(job: Job, now: datetime) -> datetime:
 
 def _following(every: timedelta, now: datetime) -> datetime:
     """The beginning of the next window."""
-    return _EPOCH + ((now - _EPOCH) // every + 1) * every
+    return clock.window(every, now) + every
 
 
 class _Windows(BaseTrigger):  # type: ignore[misc]

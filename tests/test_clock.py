@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedsvc.clock import day_bounds, from_epoch, monotonic, parse_rfc3339, rfc3339, utc_now
+from feedsvc.clock import day_bounds, from_epoch, monotonic, parse_rfc3339, rfc3339, utc_now, window
 
 moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone is drawn
 
@@ -61,3 +61,10 @@ def test_days_follow_each_other_without_a_gap() -> None:
     zone = ZoneInfo("America/New_York")
     days = [day_bounds(date(2026, 10, 30) + timedelta(days=n), zone) for n in range(5)]
     assert [one[1] for one in days[:-1]] == [one[0] for one in days[1:]]
+
+
+@given(moments, st.timedeltas(timedelta(seconds=1), timedelta(days=30)))
+def test_a_moment_lies_in_its_window(moment: datetime, every: timedelta) -> None:
+    begins = window(every, moment)
+    assert begins <= moment < begins + every
+    assert (begins - datetime(1970, 1, 1, tzinfo=UTC)) % every == timedelta(0)

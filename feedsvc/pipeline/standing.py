@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from feedsvc import clock
 from feedsvc.config import SourceSettings
 from feedsvc.judge import quota
 from feedsvc.model import ExportState, Hunt, Outcome, Partner, Refused, Run
@@ -101,7 +102,7 @@ def _source(parts: Parts, settings: SourceSettings) -> SourceStand:
         reason=fared.reason if fared else "was never polled",
         last_run=run.started_at if run else None,
         last_complete=max(complete, default=None),
-        next_run=_next_run(run, settings, stands, planned),
+        next_run=_next_run(run, settings, stands, planned, parts.clock()),
         cursor=tuple(sorted(marks(cursors).items())),
         quota=stands,
         plan=planned,
@@ -124,12 +125,15 @@ def _plan(parts: Parts, source: str, cursors: Mapping[str, str], ledger: Ledger)
 
 
 def _next_run(
-    run: Run | None, settings: SourceSettings, stands: quota.Standing | None, planned: PlanStand | None
+    run: Run | None, settings: SourceSettings, stands: quota.Standing | None, planned: PlanStand | None, now: datetime
 ) -> datetime | None:
-    """When the schedule polls next: at its window or when an unfinished poll goes on; not before it may."""
+    """When the schedule polls next: at its window or when an unfinished poll goes on; not before it may.
+
+    A run by hand, and one that carries a poll on, stand for the window in which they began.
+    """
     if run is None:
         return None
-    due = run.window + settings.every
+    due = clock.window(settings.every, min(run.window, now)) + settings.every
     if planned is not None and planned.goes_on_at is not None:
         due = min(due, planned.goes_on_at)
     closed = stands.closed_until if stands else None
