@@ -64,8 +64,11 @@ class Hunts(Protocol):
         """
         ...
 
-    def sight(self, source: str, sightings: Sequence[Sighting], now: datetime) -> None:
-        """Add what a stretch brought, without what was counted before its hunt began."""
+    def sight(self, stretch: Stretch, sightings: Sequence[Sighting], now: datetime) -> None:
+        """Add what a stretch brought, without what was counted before its hunt began.
+
+        Only of names that its hunts still look for: one that began meanwhile finds the others' clients itself.
+        """
         ...
 
     def move(self, stretch: Stretch, position: str, offset: int, now: datetime) -> None:

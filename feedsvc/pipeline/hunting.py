@@ -98,7 +98,7 @@ def _source(parts: Parts, name: str) -> LookingBack:
 
 def _store(parts: Parts, source: LookingBack, stretch: Stretch, batch: Batch) -> None:
     now = parts.clock()
-    parts.history.hunts.sight(stretch.source, [one for one in batch.lookups if one.rrname in stretch.names], now)
+    parts.history.hunts.sight(stretch, batch.lookups, now)
     for cursor in batch.cursors:
         parts.history.hunts.move(stretch, cursor.position, source.offset_of(cursor.position), now)
 

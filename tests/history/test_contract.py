@@ -52,7 +52,7 @@ WRITES: dict[str, Callable[[History], object]] = {
     "findings.apply": lambda history: history.findings.apply([change(finding())]),
     "facts.forget_clients": lambda history: history.facts.forget_clients(NOW),
     "hunts.begin": lambda history: history.hunts.begin({"a.example.net"}, [ReadLog("zeek", "log", "7", 7)], NOW, NOW),
-    "hunts.sight": lambda history: history.hunts.sight("zeek", [sighting()], NOW),
+    "hunts.sight": lambda history: history.hunts.sight(STRETCH, [sighting()], NOW),
     "hunts.move": lambda history: history.hunts.move(STRETCH, "7", 7, NOW),
     "hunts.lose": lambda history: history.hunts.lose(STRETCH, "why", NOW),
     "findings.extend": lambda history: history.findings.extend([finding()]),

@@ -266,9 +266,7 @@ def die_after(site: Site, batches: int) -> bool:
         path = str(site.folder / "dns*.log*")
         for batch in islice(look_back(path, Formats("zeek"), stretch, step=300, at_once=False), batches):
             with parts.history.transaction():
-                parts.history.hunts.sight(
-                    "zeek", [one for one in batch.lookups if one.rrname in stretch.names], parts.clock()
-                )
+                parts.history.hunts.sight(stretch, batch.lookups, parts.clock())
                 for cursor in batch.cursors:
                     offset = parse_position(cursor.position).offset
                     parts.history.hunts.move(stretch, cursor.position, offset, parts.clock())

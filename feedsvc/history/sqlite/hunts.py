@@ -51,6 +51,11 @@ _PENDING_NAMES = """
     WHERE hunt.ended_at IS NULL
 """
 
+_STILL = """
+    SELECT name FROM json_each(?) AS asked CROSS JOIN hunt_name ON hunt_name.name = asked.value
+    WHERE hunt IN (SELECT value FROM json_each(?))
+"""
+
 # Logs are named by days and hours: the last name is the newest, and what happened yesterday is wanted first.
 _NEXT_LOG = """
     SELECT source, scope FROM hunt_log
@@ -168,11 +173,14 @@ class Hunts:
         asked = "SELECT name FROM hunt_name WHERE hunt IN (SELECT value FROM json_each(?))"
         yield from (name for (name,) in self._engine.rows(asked, [str(list(hunts))]))
 
-    def sight(self, source: str, sightings: Sequence[Sighting], now: datetime) -> None:
+    def sight(self, stretch: Stretch, sightings: Sequence[Sighting], now: datetime) -> None:
         """Add what a stretch brought."""
+        asked = [array(sorted({one.rrname for one in sightings})), str(list(stretch.hunts))]
+        names = {name for (name,) in self._engine.rows(_STILL, asked)}
+        wanted = [one for one in sightings if one.rrname in names]
         if self._engine.value("SELECT 1 FROM hunt_credit LIMIT 1"):
-            sightings = [new for one in sightings if (new := self._beyond_credit(source, one))]
-        self._facts.sight(source, sightings, now)
+            wanted = [new for one in wanted if (new := self._beyond_credit(stretch.source, one))]
+        self._facts.sight(stretch.source, wanted, now)
 
     def _beyond_credit(self, source: str, one: Sighting) -> Sighting | None:
         """What of a sighting was not counted before; None for nothing."""
