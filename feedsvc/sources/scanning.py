@@ -10,6 +10,7 @@ Which lines a log has is what `feedsvc.sources.logfile` says; what they mean is 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ GULP = 4
 Fill = Callable[[memoryview], int]
 """Puts the next bytes of a log into a buffer and says how many; 0 at its end."""
 
+_MANY = 65_536  # addresses that are remembered
 _LONGEST_ADDRESS = 45  # characters: six groups of four and a dotted quad
 _ADDRESS = re.compile(rb"[0-9A-Fa-f:.]*")
 _OF_ADDRESS = frozenset(b"0123456789ABCDEFabcdef:.")
@@ -53,6 +55,7 @@ class Scan:
         self._lengths = [len(trace.text) if trace.address == "begins" else 0 for trace in traces]
         self._engine = engine
         self._netblocks = netblocks
+        self._is_watched = functools.lru_cache(maxsize=_MANY)(self._holds)
         self._delimiting = parser if isinstance(parser, Delimiting) else None
         self._buffer = bytearray(MAX_LINE + CHUNK)
         self._view = memoryview(self._buffer)
@@ -138,11 +141,14 @@ class Scan:
         """Whether a match is no address, or what stands around it is one in a netblock."""
         if not self._traces[number].address:
             return True
-        begin = at
+        begin = at + 1 - (self._lengths[number] or 1)
         while begin and self._buffer[begin - 1] in _OF_ADDRESS and at - begin <= _LONGEST_ADDRESS:
             begin -= 1
         found = _ADDRESS.match(self._buffer, begin, min(self._held, at + _LONGEST_ADDRESS))
-        address = address_of(bytes(found[0])) if found else None
+        return found is not None and self._is_watched(bytes(found[0]))
+
+    def _holds(self, spelt: bytes) -> bool:
+        address = address_of(spelt)
         return address is not None and address in self._netblocks
 
 

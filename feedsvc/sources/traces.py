@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from feedsvc.names import Netblock, split_labels
+from feedsvc.names import Address, Netblock, split_labels
 from feedsvc.sources.port import LogParser
 
 MOST = 20_000
@@ -34,7 +34,7 @@ MOST = 20_000
 FEW = 8
 """IPv4 netblocks up to which each has traces of its own for what is shared by all otherwise: plain texts, found fastest."""
 
-_WIDEST = 8  # bits: an IPv4 netblock with a shorter prefix has no text worth looking for
+_WIDEST = 257  # pairs of first octets: a wider IPv4 netblock than a /8 has no text worth looking for
 _SHORTEST = 4  # hexadecimal digits that an IPv6 netblock must share
 _EMBEDDED = 6  # groups before those that may be spelt as a dotted quad (RFC 4291 §2.2, 3)
 
@@ -185,13 +185,13 @@ def _of_netblocks(netblocks: Sequence[Netblock]) -> list[Trace]:
     quads: list[str] = []
     groups: dict[bytes, None] = {}
     for block in netblocks:
-        for cidr in block.cidrs():
-            if block.version == 4:
-                quads += _shared_octets(ipaddress.IPv4Network(cidr))
-            else:
-                groups.update(dict.fromkeys(_shared_groups(ipaddress.IPv6Network(cidr))))
-            if len(quads) + len(groups) > MOST:
-                raise _TooMany
+        if block.version == 4:
+            quads += _shared_octets(block)
+        else:
+            nets = map(ipaddress.IPv6Network, block.cidrs())
+            groups.update(dict.fromkeys(pattern for net in nets for pattern in _shared_groups(net)))
+        if len(quads) + len(groups) > MOST:
+            raise _TooMany
     quads = _without_longer(quads)
     mapped = _mapped(quads, few=not groups)
     return [
@@ -201,21 +201,16 @@ def _of_netblocks(netblocks: Sequence[Netblock]) -> list[Trace]:
     ]
 
 
-def _shared_octets(net: ipaddress.IPv4Network) -> list[str]:
-    """The beginnings of the dotted quads of a netblock: whole octets."""
-    if net.prefixlen < _WIDEST:
+def _shared_octets(block: Netblock) -> list[str]:
+    """The beginnings of the dotted quads of a netblock: whole octets, two at least, for one is too common."""
+    first, last = block.first, block.last
+    if (last >> 16) - (first >> 16) >= _WIDEST:
         raise _TooMany
-    if net.prefixlen == 32:
-        return [str(net.network_address)]
-    length = net.prefixlen // 8 * 8
-    if net.prefixlen < 16:
-        # Two octets are rarer than one.
-        return [_octets(part, 2) for part in net.subnets(new_prefix=16)]
-    return [_octets(net.supernet(new_prefix=length) if length < net.prefixlen else net, length // 8)]
-
-
-def _octets(net: ipaddress.IPv4Network, count: int) -> str:
-    return ".".join(str(net.network_address).split(".")[:count]) + "."
+    if first == last:
+        return [str(Address(4, first))]
+    if first >> 8 == last >> 8:
+        return [f"{first >> 24}.{first >> 16 & 255}.{first >> 8 & 255}."]
+    return [f"{two >> 8}.{two & 255}." for two in range(first >> 16, (last >> 16) + 1)]
 
 
 def _without_longer(texts: Sequence[str]) -> list[str]:
