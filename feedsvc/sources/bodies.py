@@ -46,7 +46,11 @@ def whole(answer: Answer, shape: type[Shape], what: str) -> Shape:
     Raises:
         SourceError: the answer is cut, too big, or something else.
     """
-    body = answer.read()
+    return decoded(answer, answer.read(), shape, what)
+
+
+def decoded(answer: Answer, body: bytes, shape: type[Shape], what: str) -> Shape:
+    """What `whole` returns, out of a body that was read."""
     try:
         return msgspec.json.decode(body, type=shape)
     except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors

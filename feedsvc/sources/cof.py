@@ -19,10 +19,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from feedsvc.errors import NameRefused, SourceError
-from feedsvc.http import OPEN, Discretion
+from feedsvc.http import OPEN, Answer, Discretion
 from feedsvc.model import Batch, End, Observation, Refused, Tlp
 from feedsvc.names import Netblock, NetblockMap, parse_name
-from feedsvc.sources import times
+from feedsvc.sources import bodies, times
+from feedsvc.sources.bodies import Shape
+from feedsvc.sources.complaints import Strays
 from feedsvc.sources.endings import COMPLETE, broken
 from feedsvc.sources.places import Place, Places
 from feedsvc.sources.records import is_name
@@ -142,6 +144,13 @@ class Rows:
         self._reasons: set[str] = set()
         self._gathered = 0
         self._torn = False
+        self._strays = Strays()
+        self._ended_astray = False
+
+    @property
+    def complaint(self) -> bytes:
+        """What stood around the rows, or in place of one, and says that something is wrong; b"" when nothing does."""
+        return self._strays.complaint
 
     @property
     def full(self) -> bool:
@@ -167,7 +176,27 @@ class Rows:
         except SourceError:
             yield self.batch()
             raise
+        self._ended_astray = self._strays.ends_astray(self.seen - 1)
         yield self.batch()
+
+    def framed(self, answer: Answer, shape: type[Shape], what: str) -> Shape:
+        """The document in which the rows stand, as `bodies.whole` has it; what it says is wrong with it is heard.
+
+        Raises:
+            SourceError: as `bodies.whole` and `bodies.members` do.
+        """
+        body = answer.read()
+        document = bodies.decoded(answer, body, shape, what)
+        self.frame(body)
+        return document
+
+    def frame(self, document: bytes) -> None:
+        """Hear what a document in which rows stand says is wrong with it.
+
+        Raises:
+            SourceError: as `bodies.members` does.
+        """
+        self._strays.take_frame(document)
 
     def feed(self, row: bytes) -> bool:
         """Read one row; whatever it holds, this does not raise. Returns whether it was JSON at all, or nothing."""
@@ -197,6 +226,7 @@ class Rows:
         self._gathered += rows
         if rows:
             self._torn = False
+            self._strays.take_row()
 
     def _as_plain(self, line: bytes) -> _Plain | None:
         """A row as `_feed_odd` would read it, if it is plain."""
@@ -223,6 +253,10 @@ class Rows:
         self.seen += 1
         self._gathered += 1
         decoded = self._decode(row)
+        if decoded is None or not isinstance(decoded.rrname, str):
+            self._strays.take(row)
+        else:
+            self._strays.take_row()
         try:
             if decoded is None:
                 self.refuse(NOT_JSON, row)
@@ -253,10 +287,15 @@ class Rows:
         Args:
             form: what the rows should have been, for the message.
         """
+        said = self._discretion.shown(self._strays.complaint or self._strays.last)
+        if self._strays.complaint and (self.understood or not self.seen):
+            return broken(f"the server broke off with a complaint (it says: {said})", self.understood)
         if self._torn:
             return broken("the answer ends in the middle of a row", self.understood)
         if self.seen and not self.understood:
             return broken(f"none of the {self.seen:,} rows of the answer is {form}: is the URL right?", 0)
+        if self._ended_astray:
+            return broken(f"the answer ends in something that is no row (it says: {said})", self.understood)
         return COMPLETE
 
     def _decode(self, row: bytes) -> Row | None:
@@ -287,6 +326,8 @@ class Rows:
         self.seen += 1
         self.understood += understood
         self._gathered += 1
+        if not understood:
+            self._strays.take(sample)
         self.refuse(reason, sample)
 
     def _read(self, row: Row, line: bytes) -> None:
@@ -299,6 +340,7 @@ class Rows:
 
     def _say(self, said: Said, line: bytes) -> None:
         if not isinstance(said.rrname, str):
+            self._strays.take(line)
             raise Unfit("no rrname")
         self.understood += 1
         if any(map(self._discretion.holds_secret, said.chain)):

@@ -17,6 +17,7 @@ from feedsvc.model import Batch
 from feedsvc.names import is_address
 from feedsvc.sources import bodies, times
 from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
+from feedsvc.sources.complaints import NOTHING, TOTALS, is_trailer, number, plain
 
 _NAME = ("rrname", "hostname", "host", "fqdn", "name", "query", "domain")
 _PLACE = ("rdata", "ip", "ipaddress", "address", "answer", "target", "value")
@@ -25,11 +26,7 @@ _FIRST = ("timefirst", "firstseen", "firsttime", "first")
 _LAST = ("timelast", "lastseen", "lasttime", "last")
 
 _FEW = 100_000  # rows, of which a tenth must be some
-_COMPLAINTS = ("error", "errors", "warning", "warnings", "truncated", "limited", "partial")
-_NONE = frozenset({b"", b"null", b"false", b"0", b'""', b"[]", b"{}"})
-_GOOD = frozenset({"ok", "success", "succeeded", "successful", "done", "finished", "complete", "completed"})
-
-
+_MORE = ("next", "nextpage", "nextlink", "more", "hasmore", "hasnext", "cursor", "nextcursor", "scroll")
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer that is no row a line, and is held as a whole."""
 
@@ -39,7 +36,8 @@ class Guesses:
 
     Attributes:
         torn: whether it ended in the middle of a row.
-        complaint: what it says that is wrong with it, as it came; b"" when it says nothing.
+        astray: whether its last line is no row, as that of an answer that was broken off.
+        lacking: how it says that there is more than it gave; "" when it says nothing.
     """
 
     def __init__(self, rows: Rows, form: str) -> None:
@@ -50,7 +48,11 @@ class Guesses:
             form: what each should be: "a row of Spamhaus".
         """
         self.torn = False
-        self.complaint = b""
+        self.astray = False
+        self.lacking = ""
+        self._around: Mapping[str, msgspec.Raw] = {}
+        self._by_lines = False
+        self._stray = b""
         self._rows = rows
         self._form = form
 
@@ -70,6 +72,7 @@ class Guesses:
         except SourceError:
             yield self._rows.batch()
             raise
+        self._judge_end()
         yield self._rows.batch()
 
     def _give_up_on_junk(self) -> None:
@@ -83,6 +86,7 @@ class Guesses:
         first = next(lines, b"")
         alone = bodies.members(first)
         if alone is not None and self._within(alone) is None:
+            self._by_lines = True
             yield from ((line, line.endswith(b"\n")) for line in itertools.chain((first,), lines))
             return
         text = bytearray(first)
@@ -102,38 +106,40 @@ class Guesses:
         within = self._within(members)
         if within is None:
             return [text]
-        self._listen(members)
+        self._rows.frame(text)
+        self._around = members
         return within
 
     def _within(self, members: Mapping[str, msgspec.Raw]) -> Sequence[msgspec.Raw] | None:
         """The rows within an object: its array of objects. None when it has none, as a row has none, or tells a fault."""
         arrays = [rows for text in members.values() if (rows := bodies.rows(text)) is not None]
         full = next((rows for rows in arrays if rows and all(bytes(row)[:1] == b"{" for row in rows)), None)
-        is_row = not {_plain(name) for name in members}.isdisjoint((*_NAME, "error"))
+        is_row = not {plain(name) for name in members}.isdisjoint((*_NAME, "error"))
         return full if full or is_row or [] not in arrays else []
 
-    def _listen(self, pieces: Mapping[str, msgspec.Raw]) -> None:
-        """Hear whether what stands around rows, or among them, says that something is wrong."""
-        members = {_plain(name): bytes(value) for name, value in pieces.items()}
-        said = next((members[name] for name in _COMPLAINTS if members.get(name, b"") not in _NONE), b"")
-        status = members.get("status", b"")
-        word, code = bodies.one(status, str), bodies.one(status, int)
-        if (word is not None and word.lower() not in _GOOD) or (code is not None and code >= 400):
-            said = said or status
-        self.complaint = self.complaint or said
+    def _judge_end(self) -> None:
+        """See how the answer ended, once all of it was read."""
+        self.astray = self._by_lines and self._stray != b"" and not is_trailer(self._stray, self._rows.seen - 1)
+        told = {plain(name): bytes(value) for name, value in self._around.items()}
+        totals = (number(told.get(name, b"")) for name in TOTALS)
+        most = max((total for total in totals if total is not None), default=0)
+        if most > self._rows.seen:
+            self.lacking = f"it counts {most:,} rows and gives {self._rows.seen:,}"
+        elif any(told.get(name, b"") not in NOTHING for name in _MORE):
+            self.lacking = "it speaks of a next page, which nobody knows how to ask for"
 
     def _take(self, text: bytes) -> bool:
         """Take a row, whatever its fields are called; returns whether it was JSON at all."""
         found = bodies.one(text, dict[str, Any])
-        row = {_plain(name): value for name, value in (found or {}).items() if value not in (None, "")}
+        row = {plain(name): value for name, value in (found or {}).items() if value not in (None, "")}
         name, kind, places = _first(row, _NAME), _first(row, _TYPE), _texts_of(_first(row, _PLACE))
+        self._stray = b"" if isinstance(name, str) else text
         # An address is what tells a row from a message: nothing else of its form is sure.
         is_row = isinstance(name, str) and any(is_address(side) for side in (name, *places))
         if isinstance(kind, str) and kind.upper() not in ADDRESS_TYPES:
             self._rows.leave_out(OTHER_TYPE, text, understood=is_row)
         elif not is_row:
             self._rows.leave_out(f"not {self._form}", text, understood=False)
-            self._listen(bodies.one(text, dict[str, msgspec.Raw]) or {})
         else:
             first, last = times.from_text(_first(row, _FIRST)), times.from_text(_first(row, _LAST))
             self._rows.take(Said(name, places, first, last, count=row.get("count")), text)
@@ -142,10 +148,6 @@ class Guesses:
 
 def _texts_of(value: object) -> list[str]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-
-
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
 
 
 def _first(row: Mapping[str, object], names: Sequence[str]) -> object:

@@ -15,9 +15,10 @@ many at once, which again, and what they may cost is decided by the planner, fro
 
 What a provider may rely on: `http` raises `HttpError` only, and follows no redirect to another host; `cof.Rows` reads COF by
 `read` and rows of any other shape by `take`, checks each against the netblock and counts what it cannot use; `bodies` takes
-answers apart that are one JSON value, and lets none grow beyond measure; `complaints` hears a server that breaks off its
-rows; `pages` sees when pages lead in a circle or come again; `times` reads moments; an error that leaves `read` becomes the
-right end by itself. What it must keep to: it never asks in a way that makes the other side resolve or contact a name
-(design §6.11), it calls an answer `complete` only when that is proven, shows nothing of an answer but through
-`answer.shown`, hands `answer.discretion` to its `Rows`, and keeps no page of which `answer.holds_secret` says so.
+answers apart that are one JSON value, and lets none grow beyond measure; `Rows.end` knows of a server that broke off its
+rows, or said in their document (`Rows.framed`) that something is wrong (`complaints`); `pages` sees when pages lead in a
+circle or come again; `times` reads moments; an error that leaves `read` becomes the right end by itself. What it must keep
+to: it never asks in a way that makes the other side resolve or contact a name (design §6.11), it calls an answer `complete`
+only when that is proven, shows nothing of an answer but through `answer.shown`, hands `answer.discretion` to its `Rows`, and
+keeps no page of which `answer.holds_secret` says so.
 """

@@ -46,7 +46,6 @@ from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access, dribble
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.complaints import Complaints
 from feedsvc.sources.endings import COMPLETE, broken
 from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
@@ -141,9 +140,8 @@ class _Circl(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
-        complaints = Complaints()
-        yield from rows.read(complaints.among(answer.lines()))
-        return _reply(answer, rows, complaints.end(rows, answer.shown), _page(question.page))
+        yield from rows.read(answer.lines())
+        return _reply(answer, rows, rows.end(), _page(question.page))
 
     def front_request(self, front: Front) -> Request:
         # Not CNAMEs alone: the addresses show on which side the name stands.
@@ -152,9 +150,8 @@ class _Circl(Provider):
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         here = _page(front.page)
         rows = Aliases(front, self.now(), answer.discretion, self.traits.tlp)
-        complaints = Complaints()
-        yield from rows.read(complaints.among(answer.lines()))
-        reply = _reply(answer, rows, complaints.end(rows, answer.shown), here)
+        yield from rows.read(answer.lines())
+        reply = _reply(answer, rows, rows.end(), here)
         if reply.page and here.trail.number >= MOST_PAGES_OF_ALIASES:
             reason = f"the name has more records than {MOST_PAGES_OF_ALIASES} pages hold"
             return Reply(End(Outcome.PARTIAL, reason), limited=True)

@@ -8,9 +8,10 @@ that `header` names, or nothing.
     Time filter         no: every poll brings everything, and history knows what of it is new; `overlap` means nothing here
     First / last seen   both, in seconds; a count where the server has one
     Cap                 the server's own, and mostly silent. What says in `x-dribble-errors` or `x-dribble-cursor` that there
-                        is more than it gave is believed, and a line that tells an error in place of a row: that is
-                        partial. D4 leaves out names with 200 addresses and more, and names that were taken in with
-                        capital letters, and says nothing: that cannot be seen
+                        is more than it gave is believed, and a line that tells an error in place of a row, and an
+                        answer whose last line is no row: that is partial. D4 leaves out names with 200
+                        addresses and more, and names that were taken in with capital letters, and says nothing:
+                        that cannot be seen
     Cost of a /24       a /24 costs 256 questions a poll
     Names in front      where `front_path` names the place: for D4 that is `fquery`
     Passing on          whatever you have agreed with whoever runs it: set `tlp`; `clear` otherwise
@@ -45,7 +46,6 @@ from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access, dribble
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.complaints import Complaints
 from feedsvc.sources.endings import COMPLETE, broken
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
@@ -137,13 +137,12 @@ class _CofServer(Provider):
         )
 
     def _reading(self, answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
-        complaints = Complaints()
-        yield from rows.read(complaints.among(answer.lines()))
+        yield from rows.read(answer.lines())
         if said := dribble.errors(answer):
             return _cut_short(rows, f"{dribble.ERRORS}: {said}")
         if cursor := dribble.cursor(answer):
             return _cut_short(rows, f"{dribble.CURSOR}: {answer.shown(cursor)}")
-        return Reply(complaints.end(rows, answer.shown))
+        return Reply(rows.end())
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question

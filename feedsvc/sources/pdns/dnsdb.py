@@ -144,7 +144,8 @@ class _Dnsdb(Provider):
         hint = _HINTS.get(err.status or 0)
         if hint is None:
             return None
-        return Reply(replace(end, reason=f"{end.reason}; {hint}"), crowded=err.status == 503)
+        is_crowd = err.status == 503
+        return Reply(replace(end, reason=f"{end.reason}; {hint}"), crowded=is_crowd, free=is_crowd)
 
     def quotas(self, headers: Mapping[str, str], now: datetime) -> Sequence[Learnt]:
         del now

@@ -132,6 +132,7 @@ _FIELDS = {
     "type": "recordType",
     "parent": "parentHost",
     "next_link": "@odata.nextLink",
+    "count": "@odata.count",
 }
 
 
@@ -156,6 +157,7 @@ class _Record(msgspec.Struct, rename=_FIELDS):
 class _Page(msgspec.Struct, rename=_FIELDS):
     value: msgspec.Raw
     next_link: msgspec.Raw = msgspec.Raw()
+    count: bodies.Scalar = None
 
 
 class _Refusal(msgspec.Struct):
@@ -175,13 +177,13 @@ class _Mdti(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
-        page = bodies.whole(answer, _Page, LIST)
+        page = rows.framed(answer, _Page, LIST)
         for raw in bodies.rows_of(answer, page.value, LIST):
             _take(raw, rows)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(answer, page, rows.end(FORM), self.request(question), question.page)
+        return self._reply(answer, page, _end(page, rows, question.page), self.request(question), question.page)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         if question.page and err.status in _LOST:
@@ -202,13 +204,13 @@ class _Mdti(Provider):
         """The hosts of CNAME records; of other types nothing is wanted."""
         within = NetblockMap([parse_netblock(address) for address in front.rdata])
         rows = Rows(within, self.now(), answer.discretion, self.traits.tlp)
-        page = bodies.whole(answer, _Page, LIST)
+        page = rows.framed(answer, _Page, LIST)
         for raw in bodies.rows_of(answer, page.value, LIST):
             _take_alias(raw, rows, front)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        return self._reply(answer, page, rows.end(FORM), self.front_request(front), front.page)
+        return self._reply(answer, page, _end(page, rows, front.page), self.front_request(front), front.page)
 
     def _request(self, host: str, page: str) -> Request:
         first = Request(
@@ -251,6 +253,14 @@ class _Mdti(Provider):
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
+
+
+def _end(page: _Page, rows: Rows, here: str) -> End:
+    """How a page ended as far as it tells; one that is the only one has as many records as are counted."""
+    counted, end = bodies.number(page.count) or 0, rows.end(FORM)
+    if end != COMPLETE or here or bytes(page.next_link) not in _NO_LINK or counted <= rows.seen:
+        return end
+    return broken(f"it counts {counted:,} records and gives {rows.seen:,}, without a next page", rows.understood)
 
 
 def _on_same_host(asked: str, link: str) -> str | None:

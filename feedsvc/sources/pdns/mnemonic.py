@@ -168,7 +168,7 @@ class _Mnemonic(Provider):
     ) -> Generator[Batch, None, Reply]:
         """Read one page; `say` has what a row says, or why it says nothing about the question."""
         here = pages.place(asked)
-        page = _page(answer, here)
+        page = _page(answer, rows, here)
         lacking = here.lacking
         for sample in page.rows:
             row = bodies.one(sample, _Row)
@@ -211,6 +211,8 @@ class _Mnemonic(Provider):
 
     def _reply(self, here: Place, rows: Rows, page: _Page) -> Reply:
         end = rows.end("one of mnemonic's")
+        if end == COMPLETE and (page.size or 0) > len(page.rows):
+            end = broken(f"the page says that it holds {page.size:,} rows, and holds {len(page.rows):,}", rows.understood)
         after = pages.following(here, rows.seen, page.told, pages.fingerprint(page.rows)) if end == COMPLETE else end
         if isinstance(after, Place):
             return Reply(COMPLETE, page=str(after))
@@ -256,6 +258,7 @@ class _Frame(msgspec.Struct, rename="camel"):
 
     response_code: bodies.Scalar = None
     count: bodies.Scalar = None
+    size: bodies.Scalar = None
     offset: bodies.Scalar = None
     limit: bodies.Scalar = None
     data: msgspec.Raw = msgspec.Raw(b"null")
@@ -265,20 +268,27 @@ class _Frame(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The rows of a page, still to be read, how many there are on all pages, and how many fit on one as the server says."""
+    """The rows of a page, still to be read.
+
+    Attributes:
+        size: how many there are on it, as the server says.
+        told: how many there are on all pages.
+        limit: how many fit on one, as the server says.
+    """
 
     rows: Sequence[msgspec.Raw]
+    size: int | None
     told: int
     limit: int | None
 
 
-def _page(answer: Answer, here: Place) -> _Page:
+def _page(answer: Answer, reading: Rows, here: Place) -> _Page:
     """The page that was asked for.
 
     Raises:
         SourceError: the answer is another page, or none; an HttpError when it is a refusal inside of a 200.
     """
-    frame = bodies.whole(answer, _Frame, FORM)
+    frame = reading.framed(answer, _Frame, FORM)
     code = frame.response_code
     if type(code) is int and code != 200:
         raise _refusal(code, frame, answer.shown(bytes(frame.messages)))
@@ -288,7 +298,7 @@ def _page(answer: Answer, here: Place) -> _Page:
     if frame.offset not in (None, here.rows):
         raise SourceError(f"the answer begins at another row than the {here.rows:,} that was asked for")
     rows = () if bytes(frame.data) == b"null" else bodies.rows_of(answer, frame.data, FORM)
-    return _Page(rows, told, bodies.number(frame.limit))
+    return _Page(rows, bodies.number(frame.size), told, bodies.number(frame.limit))
 
 
 def _refusal(code: int, frame: _Frame, said: str) -> HttpError:

@@ -39,7 +39,8 @@ from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access, bodies, times
 from feedsvc.sources.cof import OTHER_TYPE, Rows, Said
-from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.complaints import NOTHING
+from feedsvc.sources.endings import COMPLETE, after_fault
 from feedsvc.sources.port import Provider, Question, Reply, Traits
 
 SERVER = "https://otx.alienvault.com"
@@ -100,7 +101,9 @@ class _Row(msgspec.Struct):
 class _Body(msgspec.Struct):
     passive_dns: msgspec.Raw
     count: bodies.Scalar = None
+    full_size: bodies.Scalar = None
     has_next: bodies.Scalar = None
+    next: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +126,16 @@ class _Otx(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
-        body = bodies.whole(answer, _Body, FORM)
+        body = rows.framed(answer, _Body, FORM)
         given = bodies.rows_of(answer, body.passive_dns, FORM)
-        known = 0
         for raw in given:
-            known += _take(raw, rows)
+            _take(raw, rows)
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        if given and not known:
-            return Reply(broken(f"none of the {len(given):,} rows of the answer is one of passive DNS", 0))
+        end = rows.end("one of passive DNS")
+        if end != COMPLETE:
+            return Reply(end)
         return _reply(body, len(given), self.options.cap)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
@@ -145,26 +148,24 @@ class _Otx(Provider):
         return None
 
 
-def _take(raw: msgspec.Raw, rows: Rows) -> bool:
-    """Take one row; whether it was one at all, whatever it is about."""
+def _take(raw: msgspec.Raw, rows: Rows) -> None:
     row, sample = bodies.one(raw, _Row), bytes(raw)
     if row is None or not isinstance(row.hostname, str):
-        rows.refuse(NOT_A_ROW, sample)
-        return False
+        rows.leave_out(NOT_A_ROW, sample, understood=False)
+        return
     if isinstance(row.record_type, str) and row.record_type and row.record_type.upper() not in _ADDRESSES:
-        rows.refuse(OTHER_TYPE, sample)
-        return True
+        rows.leave_out(OTHER_TYPE, sample, understood=True)
+        return
     first, last = times.from_text(row.first), times.from_text(row.last)
     rows.take(Said(row.hostname, [row.address], first, last), sample)
-    return True
 
 
 def _reply(body: _Body, given: int, cap: int) -> Reply:
     """Whether a list of so many rows says of itself that it is not all, or may be cut."""
-    counted = bodies.number(body.count)
-    if counted is not None and counted > given:
+    counted = max(bodies.number(body.count) or 0, bodies.number(body.full_size) or 0)
+    if counted > given:
         return Reply(End(Outcome.PARTIAL, f"it counts {counted:,} rows and gives {given:,}"), limited=True)
-    if body.has_next is True:
+    if body.has_next is True or bytes(body.next) not in NOTHING:
         return Reply(End(Outcome.PARTIAL, "it speaks of a next page, which nobody knows how to ask for"), limited=True)
     if given and given == cap:
         return Reply(End(Outcome.PARTIAL, f"it has exactly {given:,} rows, so it may have been cut"), limited=True)

@@ -38,7 +38,6 @@ from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.complaints import Complaints
 from feedsvc.sources.endings import after_fault
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
@@ -124,20 +123,21 @@ class _Status(msgspec.Struct):
 
 
 def _read(answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
-    complaints = Complaints()
-    lines = complaints.among(answer.lines())
+    lines = answer.lines()
     first = next(lines, b"")
     if _is_refusal(first):
         said = answer.shown(first)
         return Reply(End(Outcome.FAILED, f"Robtex was asked too often (it says: {said})", stop=True), over="burst")
     for batch in rows.read(itertools.chain([first], lines)):
         yield replace(batch, observations=tuple(dict.fromkeys(batch.observations)))
-    end = complaints.end(rows, answer.shown)
     # Asked too often while it answered: as if it had said so at once.
-    return Reply(replace(end, stop=True), over="burst") if _is_refusal(complaints.heard) else Reply(end)
+    return Reply(replace(rows.end(), stop=True), over="burst") if _is_refusal(rows.complaint) else Reply(rows.end())
 
 
 def _is_refusal(line: bytes) -> bool:
+    """Whether it says that Robtex was asked too often; it may show a page to say so."""
+    if line.lstrip()[:1] == b"<":
+        return True
     try:
         said = msgspec.json.decode(line, type=_Status)
     except (ValueError, RecursionError):  # msgspec's own errors and UnicodeDecodeError are ValueErrors

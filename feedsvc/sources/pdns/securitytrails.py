@@ -141,10 +141,11 @@ class _SecurityTrails(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         at, netblock = self._at(question), question.netblock
-        if at is None:
-            return self._about(netblock, _listing(answer, 1).count)
-        listing = _listing(answer, at.place.number)
         rows = Rows(netblock, self.now(), answer.discretion, self.traits.tlp)
+        listing = _listing(answer, rows, 1 if at is None else at.place.number)
+        if at is None:
+            end = rows.end()
+            return self._about(netblock, listing.count) if end == COMPLETE else Reply(end)
         yield from _told(listing, rows, (str(at.within(netblock)),))
         return _after(at, listing, rows, netblock)
 
@@ -184,9 +185,9 @@ class _SecurityTrails(Provider):
 
     def read_front(self, answer: Answer, front: Front) -> Generator[Batch, None, Reply]:
         here = pages.place(front.page)
-        listing = _listing(answer, here.number)
         addresses = NetblockMap([parse_netblock(address) for address in front.rdata])
         rows = Rows(addresses, self.now(), answer.discretion, self.traits.tlp)
+        listing = _listing(answer, rows, here.number)
         yield from _told(listing, rows, front.rdata, (front.name,))
         after = _following(here, listing, rows)
         return Reply(COMPLETE, page=str(after)) if isinstance(after, Place) else Reply(after)
@@ -287,13 +288,13 @@ class _Listing:
     unreachable: bool
 
 
-def _listing(answer: Answer, page: int) -> _Listing:
+def _listing(answer: Answer, rows: Rows, page: int) -> _Listing:
     """The page that was asked for.
 
     Raises:
         SourceError: the answer is another page, or none.
     """
-    read = bodies.whole(answer, _Answer, FORM)
+    read = rows.framed(answer, _Answer, FORM)
     count = pages.number_of_rows(read.record_count)
     if count is None:
         raise SourceError("the answer does not say how many names there are (record_count): is the URL right?")
@@ -302,6 +303,8 @@ def _listing(answer: Answer, page: int) -> _Listing:
         raise SourceError(f"the answer is another page than the {page} that was asked for")
     most, total = bodies.number(meta.max_page), bodies.number(meta.total_pages)
     needed = -(-count // PAGE) if total is None else total
+    if needed > 1 and not count:
+        raise SourceError(f"the answer counts no names on {needed:,} pages")
     records = bodies.rows_of(answer, read.records, FORM)
     if count < len(records):
         raise SourceError(f"the answer counts {count:,} names and lists {len(records):,}")

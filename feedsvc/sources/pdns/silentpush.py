@@ -238,7 +238,9 @@ class _SilentPush(Provider):
     def _read(
         self, answer: Answer, rows: Rows, saying: Callable[[_Row], Said | str], page: str
     ) -> Generator[Batch, None, Reply]:
-        found = _found(answer.read())
+        body = answer.read()
+        found = _found(body)
+        _hear(rows, body)
         for raw in (found.records or ()) if found else ():
             row, text = bodies.one(raw, _Row), bytes(raw)  # a `Raw` is no bytes, whatever its annotations say
             said = NO_ROW if row is None else saying(row)
@@ -326,6 +328,14 @@ def _found(body: bytes) -> _Found | None:
         code=bodies.number(outer.status_code) or 200,
         error=next((bodies.one(one.error, str) or _NO_WORDS for one in places if bytes(one.error) not in _NO_ERROR), ""),
     )
+
+
+def _hear(rows: Rows, body: bytes) -> None:
+    """Hear what the document, or the `response` within it, says is wrong with it."""
+    rows.frame(body)
+    outer = bodies.frame(body, _Document)
+    if outer is not None:
+        rows.frame(bytes(outer.response))
 
 
 def _records(response: msgspec.Raw, places: Sequence[_Document]) -> Sequence[msgspec.Raw] | None:

@@ -24,8 +24,9 @@ each question.
 
 Not verified: what the fields of a row are called by deteque, and whether its rows are lines, an array, or an array within an
 object. Each of these is read, and the usual names are known; an answer of which no row can be read is a failure. What says
-`error`, `warning`, `truncated` or a `status` that is not good, beside rows or in place of one, makes them partial. An array
-or object is held as a whole; one over 16 MiB is asked for in halves.
+`error`, `warning`, `truncated` or a `status` that is not good, beside rows or in place of one, makes them partial, and so do
+lines that end in no row. One that counts more rows (`hits`, `total`) than it gives is asked for in halves. An array or
+object is held as a whole; one over 16 MiB is asked for in halves.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from feedsvc.plugins import OptionFaults
 from feedsvc.sources import access, bodies
 from feedsvc.sources.aliases import Aliases
 from feedsvc.sources.cof import Rows
-from feedsvc.sources.endings import after_fault, broken
+from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.guesses import LARGEST, Guesses
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 
@@ -189,12 +190,15 @@ class _Deteque(Provider):
         if guesses.torn:
             return Reply(broken("the answer ends in the middle of a row", rows.understood))
         end = rows.end(FORM)
-        if end.outcome is Outcome.COMPLETE and guesses.complaint:
-            said = answer.shown(guesses.complaint)
-            return Reply(broken(f"Spamhaus could not answer in full: {said}", rows.understood))
-        if end.outcome is Outcome.COMPLETE and rows.seen >= self.options.limit:
+        if end != COMPLETE:
+            return Reply(end)
+        if guesses.astray:
+            return Reply(broken("the answer ends in something that is no row", rows.understood))
+        if rows.seen >= self.options.limit:
             return Reply(_FULL, limited=True)
-        return Reply(end)
+        if guesses.lacking:
+            return Reply(End(Outcome.PARTIAL, guesses.lacking), limited=True)
+        return Reply(COMPLETE)
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         del question
@@ -260,7 +264,7 @@ class _V2(Provider):
         return (yield from self._read(answer, Aliases(front, self.now(), answer.discretion, self.traits.tlp)))
 
     def _read(self, answer: Answer, rows: Rows) -> Generator[Batch, None, Reply]:
-        document = bodies.whole(answer, _Document, "a document of Spamhaus")
+        document = rows.framed(answer, _Document, "a document of Spamhaus")
         records = bodies.rows(document.records)
         for record in records or ():
             if len(record) <= bodies.LONGEST:

@@ -180,7 +180,7 @@ class _Umbrella(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
-        page = _page(answer, self.options, question.page)
+        page = _page(answer, rows, self.options, question.page)
         last_seen: list[object] = []
         for raw in page.records:
             last_seen.append(_take(raw, rows))
@@ -210,7 +210,7 @@ class _Umbrella(Provider):
         """The hosts of CNAME records; of other types nothing is wanted."""
         within = NetblockMap([parse_netblock(address) for address in front.rdata])
         rows = Rows(within, self.now(), answer.discretion, self.traits.tlp)
-        page = _page(answer, self.options, front.page)
+        page = _page(answer, rows, self.options, front.page)
         for raw in page.records:
             _take_alias(raw, rows, front)
             if rows.full:
@@ -247,8 +247,8 @@ def _place(page: str) -> tuple[int, str]:
     return (int(read[1]), read[2] or "") if read else (0, "")
 
 
-def _page(answer: Answer, options: Options, page: str) -> _Page:
-    raw = bodies.whole(answer, msgspec.Raw, LIST)
+def _page(answer: Answer, rows: Rows, options: Options, page: str) -> _Page:
+    raw = rows.framed(answer, msgspec.Raw, LIST)
     wrapped = bodies.frame(raw, _Wrapped) or _Wrapped(raw)
     records = bodies.rows_of(answer, wrapped.records, LIST)
     start, before = _place(page)

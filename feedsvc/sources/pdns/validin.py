@@ -221,7 +221,7 @@ _Saying = Callable[[str, _Row], Said | str]
 
 
 def _read(answer: Answer, rows: Rows, saying: _Saying) -> Generator[Batch, None, Reply]:
-    document = bodies.whole(answer, _Document, FORM)
+    document = rows.framed(answer, _Document, FORM)
     records = bodies.members(document.records)
     if records is None:
         raise SourceError(f"the answer is not {FORM}: is the URL right? (it has no records by their types)")

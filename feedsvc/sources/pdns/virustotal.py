@@ -197,7 +197,7 @@ class _VirusTotal(Provider):
 
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
-        body = bodies.whole(answer, _Body, FORM)
+        body = rows.framed(answer, _Body, FORM)
         data = bodies.rows_of(answer, body.data, FORM)
         dates: list[int | None] = []
         for raw in data:
@@ -205,8 +205,9 @@ class _VirusTotal(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        if data and not rows.understood:
-            return Reply(broken(f"none of the {len(data):,} rows of the answer is a resolution", 0))
+        end = rows.end("a resolution")
+        if end != COMPLETE:
+            return Reply(end)
         if self.options.newest_first and _reaches(question.since, dates):
             return Reply(COMPLETE)
         return self._following(answer, body, len(data), _page(question.page))
@@ -250,7 +251,7 @@ def _take(raw: msgspec.Raw, rows: Rows) -> int | None:
     """Take one row; its date."""
     row, sample = bodies.one(raw, _Row), bytes(raw)
     if row is None:
-        rows.refuse(NOT_A_ROW, sample)
+        rows.leave_out(NOT_A_ROW, sample, understood=False)
         return None
     said = row.attributes
     rows.take(Said(said.host_name, [said.ip_address], time_last=said.date), sample)

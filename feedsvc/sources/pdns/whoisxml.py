@@ -39,7 +39,7 @@ from feedsvc.http import Answer, Credentials, HttpError, Request
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access, bodies, times
 from feedsvc.sources.cof import Rows, Said
-from feedsvc.sources.endings import COMPLETE, after_fault, broken
+from feedsvc.sources.endings import COMPLETE, after_fault
 from feedsvc.sources.port import Provider, Question, Reply, Traits
 
 SERVER = "https://reverse-ip.whoisxmlapi.com"
@@ -130,7 +130,7 @@ class _WhoisXml(Provider):
     def read(self, answer: Answer, question: Question) -> Generator[Batch, None, Reply]:
         rows = Rows(question.netblock, self.now(), answer.discretion, self.traits.tlp)
         address = str(next(question.netblock.addresses()))
-        body = bodies.whole(answer, _Body, FORM)
+        body = rows.framed(answer, _Body, FORM)
         given = bodies.rows_of(answer, body.result, FORM)
         names: list[str] = []
         for raw in given:
@@ -138,7 +138,8 @@ class _WhoisXml(Provider):
             if rows.full:
                 yield rows.batch()
         yield rows.batch()
-        reply = _reply(len(given), bodies.number(body.size), names, question.page)
+        end = rows.end("one with a name")
+        reply = _reply(len(given), bodies.number(body.size), names, question.page) if end == COMPLETE else Reply(end)
         return _NOWHERE if answer.holds_secret(reply.page) else reply
 
     def refused(self, err: HttpError, question: Question) -> Reply | None:
@@ -154,7 +155,7 @@ def _take(raw: msgspec.Raw, address: str, rows: Rows) -> Sequence[str]:
     """Take one row; its name as it came, to ask on from, or nothing when it has none."""
     row, sample = bodies.one(raw, _Row), bytes(raw)
     if row is None or not isinstance(row.name, str) or not row.name:
-        rows.refuse(NOT_A_ROW, sample)
+        rows.leave_out(NOT_A_ROW, sample, understood=False)
         return ()
     rows.take(Said(row.name, [address], _moment(row.first_seen), _moment(row.last_visit)), sample)
     return (row.name,)
@@ -167,8 +168,6 @@ def _moment(value: object) -> object:
 
 def _reply(given: int, size: int | None, names: Sequence[str], page: str) -> Reply:
     """The end of a page of so many rows, that says how many there are, and of which these names could be read."""
-    if given and not names:
-        return Reply(broken(f"none of the {given:,} rows of the answer has a name", 0))
     if size is not None and size > given:
         return Reply(
             End(Outcome.PARTIAL, f"the answer says that it holds {size:,} names, and holds {given:,}", trouble=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,39 @@ from tests.standins.server import Call, Reply, refused_url
 PROVIDERS = plugins.names("pdns")
 REFUSALS = [400, 401, 403, 406, 410, 418, 429]
 BREAKDOWNS = [500, 502, 503, 504]
+
+
+COMPLAINTS: list[Mapping[str, object]] = [
+    {"error": {"code": "TransientError", "message": "retry"}},
+    {"errors": ["timeout"]},
+    {"Error": "quota"},
+    {"errorMessage": "query timed out"},
+    {"exception": "MemoryError"},
+    {"fault": {"faultstring": "Rate limit quota violation"}},
+    {"warning": "result set truncated"},
+    {"truncated": True},
+    {"code": 429, "message": "quota exceeded"},
+    {"message": "Too many requests"},
+]
+"""What may stand around rows, or in place of one, when a server broke after it had said 200."""
+
+
+COUNTS: Mapping[str, Sequence[str]] = {
+    "mdti": ("@odata.count",),
+    "mnemonic": ("size",),
+    "otx": ("count",),
+    "securitytrails": ("record_count",),
+    "silentpush": ("response", "metadata", "results_total_at_least"),
+    "spamhaus": ("hits",),
+    "umbrella": ("pageInfo", "totalNumRecords"),
+    "validin": ("records_returned",),
+    "virustotal": ("meta", "count"),
+    "whoisxml": ("size",),
+}
+"""Where a provider says how many rows there are."""
+
+UNCOUNTED = frozenset({"circl", "cof", "dnsdb", "robtex"})
+"""Those that say it nowhere."""
 
 
 def standin_of(provider: str) -> type[ProviderStandin]:
@@ -51,6 +86,69 @@ def patient(server: ProviderStandin) -> dict[str, object]:
     """The option that lets a netblock cost many calls, where the provider has it."""
     options = plugins.load("pdns", server.provider).Options
     return {"max_calls": 4096} if any(one.name == "max_calls" for one in dataclasses.fields(options)) else {}
+
+
+def altered(server: ProviderStandin, change: Callable[[bytes], bytes]) -> None:
+    """Let each answer that counts have another body."""
+    whole = type(server).answer
+
+    def answer(call: Call) -> Reply:
+        reply = whole(server, call)
+        if not server.costs(call) or reply.status != 200:
+            return reply
+        body = b"".join(reply.body(server.stopping) if callable(reply.body) else reply.body)
+        return Reply(200, {"Content-Type": reply.headers["Content-Type"]}, [change(body)])
+
+    server.answer = answer  # type: ignore[method-assign]
+
+
+def with_members(body: bytes, members: Mapping[str, object]) -> bytes:
+    """An answer that says more: around its rows, or in a line of its own where no document is around them."""
+    whole = document(body)
+    return with_row(body, members) if whole is None else json.dumps({**whole, **members}).encode()
+
+
+def with_row(body: bytes, row: Mapping[str, object]) -> bytes:
+    """An answer with one thing more among its rows."""
+    whole = document(body)
+    if whole is not None:
+        added(whole, row)
+        return json.dumps(whole).encode()
+    lines = body.splitlines(keepends=True)
+    if lines and b'"cond"' in lines[-1]:
+        return b"".join([*lines[:-1], json.dumps({"obj": row}).encode() + b"\n", lines[-1]])
+    return body + json.dumps(row).encode() + b"\n"
+
+
+def counting(way: Sequence[str], body: bytes) -> bytes:
+    """A document that counts more rows than it has; `results` where rows stood by themselves."""
+    whole = document(body)
+    if whole is None:
+        whole = {"results": [json.loads(line) for line in body.splitlines()]}
+    inner = whole
+    for name in way[:-1]:
+        inner = inner.setdefault(name, {})
+    inner[way[-1]] = len(json.dumps(whole)) + 5  # more than any document of this length has
+    return json.dumps(whole).encode()
+
+
+def document(body: bytes) -> dict[str, Any] | None:
+    """The document that an answer is; None for lines."""
+    try:
+        whole = json.loads(body)
+    except ValueError:
+        return None
+    return None if "rrname" in whole or "hostname" in whole else whole
+
+
+def added(part: Any, row: Mapping[str, object]) -> bool:
+    """Put a row behind those of a document, wherever they stand; whether there was a place."""
+    if isinstance(part, dict):
+        return any(added(inner, row) for inner in part.values())
+    if isinstance(part, list) and part and isinstance(part[0], dict):
+        part.append(row)
+        return True
+    return False
 
 
 def secrets(server: ProviderStandin) -> list[str]:
@@ -142,6 +240,39 @@ def test_garbage_is_no_answer(http: Client, server: ProviderStandin) -> None:
         assert heard.observations == ()
 
 
+@pytest.mark.parametrize("rows", [0, 2])
+@pytest.mark.parametrize("complaint", COMPLAINTS, ids=json.dumps)
+def test_an_answer_that_says_that_something_is_wrong_is_never_complete(
+    http: Client, server: ProviderStandin, complaint: Mapping[str, object], rows: int
+) -> None:
+    # Without rows, a provider that says 404 then has no document to say it in.
+    server.seen = [Seen(f"n{n}.example.net", "198.51.100.5") for n in range(rows or server.unknown // 404)]
+    altered(server, lambda body: with_members(body, complaint))
+    heard = ask(http, server)
+    assert heard.end.outcome in {Outcome.PARTIAL, Outcome.FAILED}
+    assert marks(heard) == []
+
+
+@pytest.mark.parametrize("complaint", COMPLAINTS, ids=json.dumps)
+def test_a_complaint_in_place_of_a_row_is_never_passed_over(
+    http: Client, server: ProviderStandin, complaint: Mapping[str, object]
+) -> None:
+    server.seen = [Seen("k3xq.example.net", "198.51.100.5")]
+    altered(server, lambda body: with_row(body, complaint))
+    heard = ask(http, server)
+    assert heard.end.outcome in {Outcome.PARTIAL, Outcome.FAILED}
+    assert marks(heard) == []
+
+
+@pytest.mark.parametrize("tail", [b"<html>502 Bad Gateway</html>\n", b"Internal Server Error\n", b'{"rrname": "k3xq.ex\n'])
+def test_an_answer_that_ends_in_something_else_is_never_complete(http: Client, server: ProviderStandin, tail: bytes) -> None:
+    server.seen = [Seen("k3xq.example.net", "198.51.100.5")]
+    altered(server, lambda body: body.rstrip(b"\n") + b"\n" + tail)
+    heard = ask(http, server)
+    assert heard.end.outcome in {Outcome.PARTIAL, Outcome.FAILED}
+    assert marks(heard) == []
+
+
 @pytest.mark.parametrize("framing", ["cut chunks", "short length"])
 def test_a_cut_answer_is_never_complete(http: Client, server: ProviderStandin, framing: str) -> None:
     server.seen = [Seen(f"n{n}.example.net", "198.51.100.5") for n in range(3)]
@@ -155,6 +286,20 @@ def test_a_cut_answer_is_never_complete(http: Client, server: ProviderStandin, f
         return Reply(reply.status, reply.headers, [body[: len(body) - 2]], framing)  # type: ignore[arg-type]
 
     server.answer = cut  # type: ignore[method-assign]
+    heard = ask(http, server)
+    assert heard.end.outcome in {Outcome.PARTIAL, Outcome.FAILED}
+    assert marks(heard) == []
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_an_answer_with_fewer_rows_than_it_counts_is_never_complete(
+    http: Client, server: ProviderStandin, rows: int
+) -> None:
+    if server.provider not in COUNTS:
+        assert server.provider in UNCOUNTED
+        return
+    server.seen = [Seen("k3xq.example.net", "198.51.100.5")] * (rows or server.unknown // 404)
+    altered(server, lambda body: counting(COUNTS[server.provider], body))
     heard = ask(http, server)
     assert heard.end.outcome in {Outcome.PARTIAL, Outcome.FAILED}
     assert marks(heard) == []

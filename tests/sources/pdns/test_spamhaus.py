@@ -140,9 +140,16 @@ def test_what_is_no_row_at_all_is_no_answer(http: Client, server: Server, body: 
         ('{"results": [], "status": "error", "message": "quota exceeded"}', '"error"', 0),
         ('{"results": [], "status": 429}', "429", 0),
         ('{"results": [], "status": "success", "message": "nothing found"}', None, 0),
-        ('%s\n{"error": "timed out"}\n', '"timed out"', 1),
-        ('%s\n{"status": "timeout"}\n', '"timeout"', 1),
-        ('%s\n{"note": "the end"}\n', None, 1),
+        ('%s\n{"error": "timed out"}\n', '{"error": "timed out"}', 1),
+        ('%s\n{"status": "timeout"}\n', '{"status": "timeout"}', 1),
+        ('%s\n{"note": "the end"}\n', "", 1),
+        ("%s\nquota exceeded\n", "", 1),
+        ('%s\n{"message": "query timed out"}\n', '{"message": "query timed out"}', 1),
+        ('[%s, {"message": "timeout"}]', '{"message": "timeout"}', 1),
+        ('[%s, {"note": "the end"}]', None, 1),
+        ('{"records": [], "message": "query timed out"}', '"query timed out"', 0),
+        ('%s\n{"count": 1, "status": "ok"}\n', None, 1),
+        ('{"count": 1, "next": null, "results": [%s]}', None, 1),
     ],
     ids=lambda part: part[:50] if isinstance(part, str) else None,
 )
@@ -156,7 +163,23 @@ def test_what_stands_beside_rows_may_say_that_they_are_not_all(
         assert heard.end.outcome is Outcome.COMPLETE
     else:
         assert heard.end.outcome is (Outcome.PARTIAL if names else Outcome.FAILED)
-        assert f"Spamhaus could not answer in full: {said}" in heard.end.reason
+        assert (f"a complaint (it says: {said})" if said else "ends in something that is no row") in heard.end.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"error": false, "hits": 500, "status": 200, "records": [%s]}', "it counts 500 rows and gives 1"),
+        ('{"results": [%s], "total": "500"}', "it counts 500 rows and gives 1"),
+        ('{"records": [%s], "next": "/x?p=2"}', "it speaks of a next page"),
+        ('{"data": [%s], "more": true}', "it speaks of a next page"),
+    ],
+)
+def test_more_than_was_given_is_asked_for_in_halves(http: Client, server: Server, body: str, why: str) -> None:
+    heard = told(http, server, (body % '{"hostname": "a.example.net", "ip": "198.51.100.7"}').encode())
+    assert heard.end.outcome is Outcome.PARTIAL
+    assert why in heard.end.reason
+    assert len(server.paid) > 1
 
 
 def test_an_answer_of_hardly_any_rows_is_given_up(http: Client, server: Server) -> None:

@@ -179,7 +179,7 @@ def test_rows_of_which_none_has_a_name_are_no_answer(http: Client, server: Serve
     server.fault = Reply(200, {}, [b'{"result": [{"domain": "x"}, 7], "size": 2}'])
     heard = poll(http, server)
     assert heard.end.outcome is Outcome.FAILED
-    assert "none of the 2 rows of the answer has a name" in heard.end.reason
+    assert "none of the 2 rows of the answer is one with a name" in heard.end.reason
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------------
