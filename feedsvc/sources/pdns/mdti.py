@@ -14,7 +14,8 @@ Sentinel; older ones are for Defender TI and its API. `url` is only needed for a
                         names none. A page on another host, or one that was read, is not asked for: that is partial
     Cost of a /24       256 questions, and one more for each further page
     Passing on          Microsoft's terms decide: `green` unless `tlp` says otherwise
-    Not found           404 with an error of Graph's; any other 404 is no record only if it knew another address in the poll
+    Not found           404 with an error of Graph's; any other 404, and every one where a `url` of your own is asked, is no
+                        record only if the server knew another address in the poll, as a wrong URL is wrong for all
     Quotas              none that is documented for it. 429 says for how long to stay away, and ends the poll
     Names in front      asked for in the same way, by name: the hosts whose CNAME is that name
 
@@ -115,7 +116,7 @@ def build(settings: SourceSettings, options: Options, now: Clock) -> Provider:
         fronts=True,
     )
     login = oauth.with_body(settings, _token_url(options), options.scope)
-    return _Mdti(base, login, options, now, traits)
+    return _Mdti(base, login, options, now, base == SERVER + PATH, traits)
 
 
 def _token_url(options: Options) -> str:
@@ -166,10 +167,13 @@ class _Refusal(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Mdti(Provider):
+    """Attributes are as in `build`; `usual` is whether Microsoft's own server is asked."""
+
     base: str
     credentials: Login
     options: Options
     now: Clock
+    usual: bool
     traits: Traits
 
     def request(self, question: Question) -> Request:
@@ -188,10 +192,8 @@ class _Mdti(Provider):
     def refused(self, err: HttpError, question: Question) -> Reply | None:
         if question.page and err.status in _LOST:
             return self._lost(err, question.page)
-        if err.status == 404 and bodies.one(err.body, _Refusal) is not None:
-            return Reply(COMPLETE)
         if err.status == 404:
-            return Reply(replace(broken(str(err), 0, trouble=False), doubted=True))
+            return Reply(COMPLETE if self.usual and bodies.one(err.body, _Refusal) is not None else self._doubted(err))
         hint = "raise max_bytes or lower page_size" if isinstance(err, AnswerTooBig) else _HINTS.get(err.status or 0)
         end = after_fault(err, 0)
         return Reply(replace(end, reason=f"{end.reason}; {hint}")) if hint else None
@@ -244,6 +246,10 @@ class _Mdti(Provider):
         if onward is None or self._at(place) == asked.url:
             return Reply(End(Outcome.PARTIAL, "names the same page as the next one again and again"))
         return Reply(COMPLETE, page=following)
+
+    def _doubted(self, err: HttpError) -> End:
+        reason = f"{err}; {self.base}: 404 for each address: is the URL right?"
+        return replace(broken(reason, 0, trouble=False), doubted=True)
 
     def _lost(self, err: HttpError, page: str) -> Reply:
         """What a page that is not there any more means: an old one was forgotten, and all of them are asked for again."""

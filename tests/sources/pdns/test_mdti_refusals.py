@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedsvc.errors import SourceError
-from feedsvc.http import Client
+from feedsvc.http import Client, HttpError
 from feedsvc.model import Outcome
 from feedsvc.names import parse_netblock
 from feedsvc.sources.port import Front, Fronting, Provider, Question
@@ -80,10 +80,26 @@ def test_a_retry_after_is_obeyed(http: Client, server: Server) -> None:
     assert budget.overs == [("burst", 150.0)]
 
 
-def test_404_of_graph_is_a_host_that_it_does_not_know(http: Client, server: Server) -> None:
+def test_404_of_graph_is_a_host_that_it_does_not_know() -> None:
+    refused = HttpError("404", status=404, permanent=True, body=b'{"error": {"code": "NotFound"}}')
+    reply = built("mdti", "", Server.secrets, {"tenant": "soc.example"}).refused(refused, Question(ONE))
+    assert reply is not None
+    assert (reply.end.outcome, reply.end.doubted) == (Outcome.COMPLETE, False)
+
+
+def test_404_of_a_url_of_ones_own_is_believed_once_something_is_known_there(http: Client, server: Server) -> None:
     heard = poll(http, provider(server), [FEW])
-    assert (heard.end.outcome, heard.observations) == (Outcome.COMPLETE, ())
+    assert (heard.end.outcome, heard.observations) == (Outcome.FAILED, ())
+    assert "404 for each address: is the URL right?" in heard.end.reason
     assert len(server.asked) == 4
+    server.seen = [Seen("k3xq.example.net", "198.51.100.6")]
+    heard = poll(http, provider(server), [FEW])
+    assert (heard.end.outcome, heard.names) == (Outcome.COMPLETE, ["k3xq.example.net"])
+
+
+def test_a_url_of_another_api_is_no_empty_answer(http: Client, server: Server) -> None:
+    refuse(server, Reply(404, JSON, [b'{"error": {"code": "ResourceNotFound", "message": "no such API"}}']))
+    assert poll(http, provider(server), [FEW]).end.outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize("body", ["<html>not found</html>", "", "{}", '{"error": "no"}', "[]"])
@@ -116,6 +132,7 @@ def test_a_scope_of_another_cloud_is_told_as_the_login_tells_it(http: Client, se
     server.tokens.scope = "https://graph.microsoft.us/.default"
     heard = poll(http, provider(server), [FEW])
     assert "invalid_scope" in heard.end.reason
+    server.seen = names(1)
     assert poll(http, provider(server, scope=server.tokens.scope), [FEW]).end.outcome is Outcome.COMPLETE
     assert server.tokens.scope != SCOPE
 
