@@ -93,6 +93,7 @@ class End:
     Attributes:
         retry_after: seconds that the other side asked us to stay away, if it did.
         stop: the other side wants no more questions for now (a bad key, a spent quota): asking on in this run is pointless.
+        unfit: the other side takes exception to this question, and may answer another; a `trouble` as well.
         trouble: the connection or the other side failed; false when there was merely more than it could give. Several in a
             row, and asking on is pointless too.
         doubted: nothing was found, and that is the truth if the other side answers completely about something else in the
@@ -107,6 +108,7 @@ class End:
     trouble: bool = False
     doubted: bool = False
     again_at: datetime | None = None
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,29 @@ class _Queue:
         self._waiting.extendleft(reversed(pieces))
         self._calls += plan.calls(pieces, self._traits)
 
+    def postpone(self, call: Piece) -> None:
+        """Let what else is asked about the netblocks of a call wait behind all other: it is likely to fare no better."""
+        here, others = self._parted(call)
+        self._waiting = deque([*others, *here])
+
+    def give_up(self, call: Piece) -> None:
+        """Ask nothing more about the netblocks of a call, but for what others want as well."""
+        troubled = set(self._concerned(call))
+        here, self._waiting = self._parted(call)
+        for piece in here:
+            if troubled.issuperset(self._concerned(piece)):
+                self._calls -= plan.calls([piece], self._traits)
+            else:
+                self._waiting.append(piece)
+
+    def _parted(self, call: Piece) -> tuple[deque[Piece], deque[Piece]]:
+        """What is asked about the netblocks of a call, and what is not."""
+        troubled = self._concerned(call)
+        here, others = deque[Piece](), deque[Piece]()
+        for piece in self._waiting:
+            (here if any(piece.concerns(target) for target in troubled) else others).append(piece)
+        return here, others
+
     def take(self) -> Piece | None:
         while self._waiting:
             call, left = cutting.first_call(self._waiting.popleft(), self._traits)
@@ -158,6 +181,8 @@ class Asking:
         self._doubted: list[tuple[Piece, Reply]] = []
         self._bad: dict[Target, list[Part]] = {}
         self._fruitful: set[Target] = set()
+        self._answered: set[Target] = set()
+        self._vain: set[Target] = set()
         self._pages = _Pages()
         self._queue = _Queue(planned, self._traits)
         whole = replace(planned, targets=planned.targets + kept.targets, pending=planned.pending + kept.pending)
@@ -169,7 +194,7 @@ class Asking:
     @property
     def finished(self) -> bool:
         """Whether all was asked that could be, be it answered in full or not."""
-        return not self._calling.over and not self._queue.dear
+        return not self._calling.silenced and not self._queue.dear
 
     def batches(self) -> Iterator[Batch]:
         """What comes, with the plan's cursors, the marks and the ends; every netblock asked about has its end in one."""
@@ -185,7 +210,12 @@ class Asking:
             self._fruitful.update(self._waiting.concerned(heard.asked))
         if heard.reply is None:
             return heard.batch
+        self._note(heard.asked, heard.reply)
         done = self._settle(heard.asked, heard.reply)
+        if heard.reply.end.unfit and not self._proven:
+            self._queue.give_up(heard.asked)
+        elif heard.reply.end.trouble:
+            self._queue.postpone(heard.asked)
         for target in done:
             self._ours.pop(target, None)
         scope = tuple(target.netblock for target in done)
@@ -197,6 +227,13 @@ class Asking:
         return (*marks, Cursor(self._source, plan.SCOPE, self._waiting.text(self._made, self._proven_at)))
 
     # -- an answer ------------------------------------------------------------------------------------------------------
+
+    def _note(self, call: Piece, reply: Reply) -> None:
+        """Remember which netblocks something was answered about, and which met nothing but trouble."""
+        if not (reply.end.trouble or reply.end.stop):
+            self._answered.update(self._waiting.concerned(call))
+        elif reply.over is None:
+            self._vain.update(self._waiting.concerned(call))
 
     def _settle(self, call: Piece, reply: Reply) -> list[Target]:
         """What an answer is good for; returns the netblocks that are answered in full by it."""
@@ -250,9 +287,17 @@ class Asking:
         ends: dict[End, list[Netblock]] = {}
         for target in self._ours:
             ends.setdefault(self._end(target, goes_on), []).append(target.netblock)
+        self._remember_failures()
         left = self._cursors()
         for end, netblocks in ends.items():
             yield Batch(cursors=left, scope=tuple(netblocks), end=end)
+
+    def _remember_failures(self) -> None:
+        """Count the poll against those netblocks about which every answer was trouble; the next one asks others first."""
+        for target in self._ours:
+            if target in self._answered or target in self._vain:
+                failures = 0 if target in self._answered else target.failures + 1
+                self._waiting.replace(target, replace(target, failures=failures))
 
     def _goes_on(self) -> _GoesOn:
         """When the rest can be asked for, where a quota holds it up, and how far the whole is."""

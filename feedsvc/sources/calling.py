@@ -2,8 +2,8 @@
 
 A call is one request. Until one was answered well, calls are made one after the other, so that a bad key costs one and a
 dead server few; then as many at once as the provider allows. A fault that may pass is asked again, as another call, after
-growing pauses, and keeps its place among those under way meanwhile. Nothing more is asked after a refusal, after three
-troubles in a row, or when the budget says no.
+growing pauses, and keeps its place among those under way meanwhile. Nothing more is asked after a refusal of whatever we
+ask, after three troubles in a row, or when the budget says no.
 
 A call that needs another request, as the server sends us to another address of its own or has taken a token back, is paid
 for again before that is made. A login costs nothing, and comes before the payment. What is under way when the process is
@@ -150,6 +150,12 @@ class Calling(Generic[Asked]):
     def over(self) -> bool:
         """Whether nothing more will be asked in this round."""
         return self.held is not None or self.stopped_by is not None or self._http.stopping
+
+    @property
+    def silenced(self) -> bool:
+        """Whether nothing else may be asked either: all of this round being trouble, in the end, says nothing of that."""
+        is_hopeless = self.stopped_by is not None and (self.stopped_by[1].stop or not self._proven)
+        return self.held is not None or is_hopeless or self._http.stopping
 
     @property
     def pending(self) -> int:

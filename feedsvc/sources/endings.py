@@ -14,11 +14,23 @@ from feedsvc.model import End, Outcome
 
 COMPLETE = End(Outcome.COMPLETE)
 
+_OF_US = frozenset({401, 402, 403, 407})  # RFC 9110 §15.5: what is wrong is our key, or our proxy's
+
 
 def after_fault(err: SourceError, understood: int) -> End:
-    """The end that an error makes, after so many rows were understood."""
-    refused = isinstance(err, HttpError) and err.refused
-    return replace(broken(str(err), understood), retry_after=err.retry_after, stop=err.permanent or refused)
+    """The end that an error makes, after so many rows were understood.
+
+    A server that takes exception to one question may answer another: only what concerns every question says to ask no more.
+    """
+    refused, unfit = isinstance(err, HttpError) and err.refused, _is_unfit(err)
+    stop = (err.permanent or refused) and not unfit
+    return replace(broken(str(err), understood), retry_after=err.retry_after, stop=stop, unfit=unfit)
+
+
+def _is_unfit(err: SourceError) -> bool:
+    """Whether it is the question that the server takes exception to."""
+    status = err.status if isinstance(err, HttpError) else None
+    return err.permanent and status is not None and 400 <= status < 500 and status not in _OF_US
 
 
 def broken(reason: str, understood: int, *, trouble: bool = True) -> End:

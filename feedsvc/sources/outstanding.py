@@ -143,6 +143,13 @@ class Outstanding:
             self._texts.pop(index, None)
         return done
 
+    def replace(self, target: Target, by: Target) -> None:
+        """Let one that waits be another about the same netblock."""
+        index = self._index(target.netblock)
+        group = self._groups[index]
+        group.targets = [by if one == target else one for one in group.targets]
+        self._texts[index] = group.text()
+
     def text(self, made: int, proven: datetime | None) -> str:
         """What is left of the plan, as the position of a cursor; only what has changed is written anew."""
         return text_of(list(self._texts.values()), made, proven)

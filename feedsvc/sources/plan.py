@@ -48,11 +48,13 @@ class Target:
     Attributes:
         began: when the asking began; becomes the since-mark when all of it is answered.
         since: from when on it is asked about; None for everything.
+        failures: in how many polls, the latest of those that asked about it, every answer was trouble.
     """
 
     netblock: Netblock
     began: datetime
     since: datetime | None = None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,9 @@ def ordered(plan: Plan, active: Mapping[str, datetime], overlap: timedelta, now:
 
     The longer it is since a netblock was asked about, the more urgent it is: a lively one four times as fast, one that was
     never answered as if it had waited `UNKNOWN` before. The next page of an answer is four times as urgent, before it gets
-    lost; what was asked for in vain a fourth as urgent with each time. So all have their turn, however few calls there are.
+    lost; what was asked for in vain a fourth as urgent with each time, and so is the whole of a netblock about which every
+    answer was trouble: those of its addresses that were not asked for yet are likely to fare no better, and would keep all
+    others from their turn. So all have it, however few calls there are.
 
     Args:
         active: when each netblock, as text, was last seen to do something.
@@ -201,8 +205,9 @@ def concerned(targets: Sequence[Target]) -> Callable[[Piece], list[Target]]:
 
 
 def _urgency(target: Target, active: datetime | None, overlap: timedelta, now: datetime) -> float:
-    last = target.began - UNKNOWN if target.since is None else target.since + overlap
-    waits = max((now - last).total_seconds(), 1.0)
+    unknown = timedelta(0) if target.failures else UNKNOWN
+    last = target.began - unknown if target.since is None else target.since + overlap
+    waits = max((now - last).total_seconds(), 1.0) / float(_TIMES ** min(target.failures, _MOST_FAILURES))
     return waits * _TIMES if active is not None and now - active <= LIVELY else waits
 
 
@@ -256,8 +261,14 @@ _UNREADABLE = (ValueError, OverflowError, OSError, RecursionError)  # msgspec's 
 
 _MANY = 8  # stretches of addresses that are written each for itself; more are bits of a number
 
-_TargetRow = tuple[str, str, str]
 _PieceRow = tuple[str, int | None, int | None, str, int]
+
+
+class _TargetRow(msgspec.Struct, array_like=True):
+    netblock: str
+    began: str
+    since: str
+    failures: int = 0
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -301,7 +312,7 @@ def from_text(text: str) -> Plan:
     """A plan as it was stored; an empty one when there is none that this version can read."""
     try:
         stored = msgspec.json.decode(text, type=_Stored)
-        targets = tuple(_target(*one) for part in stored.parts for one in part.targets)
+        targets = tuple(_target(one) for part in stored.parts for one in part.targets)
         pending = tuple(piece for part in stored.parts for one in part.pending for piece in _pieces(*one))
         proven = parse_rfc3339(stored.proven) if stored.proven else None
     except _UNREADABLE:
@@ -310,11 +321,13 @@ def from_text(text: str) -> Plan:
 
 
 def _of_target(target: Target) -> _TargetRow:
-    return _text(target.netblock), rfc3339(target.began), rfc3339(target.since) if target.since else ""
+    since = rfc3339(target.since) if target.since else ""
+    return _TargetRow(_text(target.netblock), rfc3339(target.began), since, target.failures)
 
 
-def _target(netblock: str, began: str, since: str) -> Target:
-    return Target(_netblock(netblock), parse_rfc3339(began), parse_rfc3339(since) if since else None)
+def _target(row: _TargetRow) -> Target:
+    since = parse_rfc3339(row.since) if row.since else None
+    return Target(_netblock(row.netblock), parse_rfc3339(row.began), since, max(row.failures, 0))
 
 
 def _of_piece(piece: Piece) -> _PieceRow:

@@ -355,11 +355,11 @@ def test_a_netblock_whose_halves_are_no_better_says_what_was_wrong_with_the_last
     ready = PdnsSource("atlas", TooBig(server.url, RANGE), http, lambda: NOW)
     book.poll(ready, blocks("198.51.100.0/24", "203.0.113.7"))
     end = book.ends["198.51.100.0/24"]
-    assert server.asked[-1] == "198.51.100.0-198.51.100.63"
-    assert end.reason.startswith("198.51.100.0/26: 127.0.0.1")
+    assert server.asked == ["198.51.100.0-198.51.100.255", "203.0.113.7", "198.51.100.0-198.51.100.127"]
+    assert end.reason.startswith("198.51.100.0/25: 127.0.0.1")
     assert end.reason.endswith("; asked no further")
     assert (end.outcome, end.trouble) == (Outcome.FAILED, True)
-    assert book.ends["203.0.113.7/32"].reason == "not asked to its end, as asking on is pointless"
+    assert "501" in book.ends["203.0.113.7/32"].reason
 
 
 def test_what_is_left_when_the_process_is_to_end_says_so_and_waits_for_the_next_poll(server: Atlas) -> None:

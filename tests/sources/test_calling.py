@@ -140,7 +140,7 @@ def test_a_crowd_of_one_is_asked_again_alone(http: Client, server: Server) -> No
 # -- when no more -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 400])
+@pytest.mark.parametrize("status", [401, 402, 403, 407, 429])
 def test_after_a_refusal_only_what_is_under_way_is_heard(http: Client, server: Server, status: int) -> None:
     refusal_heard = threading.Event()
     server.told = lambda word: {"w0": None, "w2": faults.status(status)}.get(word, hanging(refusal_heard))
@@ -154,6 +154,22 @@ def test_after_a_refusal_only_what_is_under_way_is_heard(http: Client, server: S
     assert sorted(complete(ends)) == ["w0", "w1", "w3", "w4"]
     assert asking.calling.stopped_by == ("w2", ends["w2"])
     assert list(asking.line.words) == words(16)[5:]
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_a_server_that_takes_exception_to_one_question_is_asked_the_others(
+    http: Client, server: Server, status: int
+) -> None:
+    class Plain(Words):
+        def refused(self, err: HttpError, asked: str) -> Reply | None:
+            return None
+
+    server.told = told(w2=faults.status(status))
+    asking = round_of(http, server.url, caller=Plain(server.url))
+    ends = asking.ends()
+    assert (len(complete(ends)), len(server.asked)) == (15, 16)
+    assert (ends["w2"].outcome, ends["w2"].stop, ends["w2"].trouble) == (Outcome.FAILED, False, True)
+    assert not asking.calling.silenced
 
 
 def test_after_three_troubles_in_a_row_nothing_more_is_asked(http: Client, server: Server) -> None:

@@ -24,9 +24,20 @@ def test_rows_before_a_broken_end_make_it_partial_and_nothing_makes_it_failed(un
     assert after_fault(SourceError("cut off"), understood) == End(outcome, "cut off", trouble=True)
 
 
-@pytest.mark.parametrize("status", [401, 403, 429])
+@pytest.mark.parametrize("status", [401, 402, 403, 407, 429])
 def test_after_a_refusal_nothing_more_is_to_be_asked(status: int) -> None:
-    assert after_fault(HttpError("no", status=status), 0).stop
+    assert after_fault(HttpError("no", status=status, permanent=status != 429), 0).stop
+
+
+@pytest.mark.parametrize("status", [400, 404, 406, 410, 416, 422, 451])
+def test_a_server_that_takes_exception_to_one_question_may_answer_another(status: int) -> None:
+    end = after_fault(HttpError("no", status=status, permanent=True), 0)
+    assert (end.stop, end.trouble) == (False, True)
+
+
+@pytest.mark.parametrize("status", [None, 302])
+def test_who_is_elsewhere_or_not_trusted_is_asked_nothing_more(status: int | None) -> None:
+    assert after_fault(HttpError("no", status=status, permanent=True), 0).stop
 
 
 def test_after_a_permanent_fault_nothing_more_is_to_be_asked() -> None:

@@ -247,6 +247,14 @@ def test_neither_pages_nor_failures_keep_their_place_for_ever() -> None:
     assert order(waiting, {}, piece("192.0.2.65", failures=1))[1] == "192.0.2.65"
 
 
+@pytest.mark.parametrize("since", [None, NOW - 6 * DAY])
+def test_a_netblock_of_which_nothing_comes_but_trouble_waits_behind_one_that_answers(since: datetime | None) -> None:
+    troubled = Target(block("192.0.2.0/26"), NOW - 2 * hours(1), since, failures=4)
+    well = Target(block("192.0.2.64/26"), NOW, NOW - DAY - hours(1))
+    whole = Plan((troubled, well), (Piece(troubled.netblock), Piece(well.netblock)))
+    assert texts(plan.ordered(whole, {}, DAY, NOW).pending) == ["192.0.2.64/26", "192.0.2.0/26"]
+
+
 def test_a_piece_is_as_urgent_as_the_most_urgent_netblock_that_wants_it() -> None:
     wanted = (
         Target(block("192.0.2.0/24"), NOW, NOW - 2 * DAY),
@@ -269,7 +277,7 @@ def anywhere(draw: st.DrawFn) -> Netblock:
 
 
 seconds = st.integers(0, 4_102_444_800).map(lambda number: datetime.fromtimestamp(number, UTC))
-kept_targets = st.builds(Target, anywhere(), seconds, st.none() | seconds)
+kept_targets = st.builds(Target, anywhere(), seconds, st.none() | seconds, st.integers(0, 9))
 kept_pieces = st.builds(
     Piece,
     anywhere(),
@@ -290,6 +298,14 @@ plans = st.builds(
 @given(plans)
 def test_a_plan_that_was_stored_is_the_same(whole: Plan) -> None:
     assert plan.from_text(plan.to_text(whole)) == whole
+
+
+def test_a_plan_that_was_stored_before_troubles_were_counted_is_read() -> None:
+    whole = Plan((Target(block("198.51.100.0/24"), NOW),), (Piece(block("198.51.100.0/24")),))
+    text = plan.to_text(whole)
+    before = text.replace('"2026-11-24T06:00:00.000Z","",0]', '"2026-11-24T06:00:00.000Z",""]')
+    assert before != text
+    assert plan.from_text(before) == whole
 
 
 def test_a_plan_of_mapped_addresses_stays_one_of_ipv6() -> None:

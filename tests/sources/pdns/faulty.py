@@ -67,7 +67,7 @@ def cases(rows: bytes, secret: str) -> list[Case]:
     return [
         Case("refused connection", None, failed, "no connection"),
         Case("not http", faults.nonsense(), failed, "no connection"),
-        Case("400", faults.status(400, echo), failed, "400: the server does not understand", stop=True),
+        Case("400", faults.status(400, echo), failed, "400: the server does not understand"),
         Case("401", faults.status(401, echo), failed, "401: the server refused the key from environment", stop=True),
         Case("403", faults.status(403, echo), failed, "403: the server forbids this", stop=True),
         Case("429", faults.too_many("120"), failed, "429: the quota is spent", stop=True, overs=too_many),
