@@ -20,14 +20,14 @@ from feedsvc.errors import PluginError, SourceError
 from feedsvc.model import Batch, Stretch
 from feedsvc.names import NetblockMap
 from feedsvc.sources import identity
-from feedsvc.sources.engines import Engine, EngineMissing, Presence, engine_for
+from feedsvc.sources.engines import EngineMissing, Presence, engine_for
 from feedsvc.sources.identity import Found, Kinship, Position
 from feedsvc.sources.logfile import LogDamaged, LogFile, cut, finish, read_line
 from feedsvc.sources.logs import Formats, NamedFormat
 from feedsvc.sources.port import BadLine, LogParser, LogRecord, Waiting
 from feedsvc.sources.records import Tally
 from feedsvc.sources.scanning import Filler, Scan, ahead
-from feedsvc.sources.traces import Entangled, Scannable, Trace, Traces
+from feedsvc.sources.traces import Entangled, Scannable, Traces
 
 STEP = 64 * 1024 * 1024
 """Bytes of text after which a batch goes out, however little they said: what is read once more after a death, at most."""
@@ -142,10 +142,9 @@ class _Unfit(Exception):
     """A log cannot be gone through at once: too much is found in it, or what can be read by its context alone."""
 
 
-@functools.lru_cache(maxsize=2)
-def _engine(traces: tuple[Trace, ...]) -> Engine:
-    # Remembered from log to log of a hunt: to compile many names takes longer than a log.
-    return engine_for(traces)
+# Remembered from log to log of a hunt: to compile many names takes longer than a log.
+_engine = functools.lru_cache(maxsize=2)(engine_for)
+_presence = functools.lru_cache(maxsize=2)(Presence)
 
 
 class _Search:
@@ -184,7 +183,7 @@ class _Search:
     def _looked_through(self, traces: Traces) -> bool:
         parser = traces.apart() if traces.apart else None
         if parser is None:
-            return not Presence(traces.all).is_in(self._known_blocks())
+            return not _presence(traces.all).is_in(self._known_blocks())
         if isinstance(parser, Waiting):
             return False  # whether its last record was taken, only its state can tell
         self._begin()
