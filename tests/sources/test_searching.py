@@ -7,6 +7,8 @@ import io
 import json
 import random
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.sources import spelt
 from tests.sources.logs import dnstap_making, making
 from tests.sources.logs.eve_making import stamp
 
+ROOT = Path(__file__).parents[2]
 WATCHED = ("k3xq.example.net", "a.bc.example.org", r"odd\032name.example.com", "xn--bcher-kva.example.net")
 
 
@@ -259,6 +262,30 @@ class TestFiles:
         assert [(trouble.lines, trouble.sample) for trouble in troubles] == [(1, "torn 198.51.100.7")]
         list(search([str(tmp_path / "dns.log")], Formats(), NETBLOCK, report=troubles.append, every_line=True))
         assert troubles[1].lines == 3
+
+
+WITHOUT = """
+import sys
+sys.modules["hyperscan"] = sys.modules["stringzilla"] = None
+from feedsvc.names import parse_netblock
+from feedsvc.sources.logs import Formats
+from feedsvc.sources.sweeping import Sought, search
+for found in search(sys.argv[1:], Formats(), Sought([parse_netblock("198.51.100.0/24")]), report=print):
+    print(found.record.rrname)
+"""
+
+
+def test_where_no_engine_is_installed_every_line_is_parsed_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "dns.log").write_bytes(big_log(20, [7]))
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path / "dns.log")],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "n7.example.net\n"
+    assert "stringzilla is not installed; every line is parsed" in done.stderr
 
 
 # -- eve ---------------------------------------------------------------------------------------------------------------
