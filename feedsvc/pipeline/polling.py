@@ -114,11 +114,15 @@ def _read(parts: Parts, source: Source, run: Run, wanted: Poll) -> _Said:
 
 
 def _batches(parts: Parts, source: Source, wanted: Poll) -> Iterator[Batch]:
-    """What the source yields; whatever it raises, and being asked to stop, becomes a last batch with an end."""
+    """What the source yields; whatever it raises, and being asked to stop, becomes a last batch with an end.
+
+    A source that pays for what it asks sees for itself that it is asked to stop: what is under way then was paid for, and
+    is listened to.
+    """
     try:
         for batch in source.read(wanted):
             yield batch
-            if parts.stop.is_set():
+            if parts.stop.is_set() and wanted.budget is None:
                 yield Batch(end=End(Outcome.PARTIAL, STOPPED))
                 return
     except SourceError as err:

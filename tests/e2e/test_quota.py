@@ -52,7 +52,7 @@ def underway_has_left() -> None:
             thread.join()
 
 
-class Quota(RuleBasedStateMachine):
+class Ledgers(RuleBasedStateMachine):
     """One source, sixteen addresses, forty calls a day."""
 
     @initialize()
@@ -72,16 +72,18 @@ class Quota(RuleBasedStateMachine):
             self.folder.cleanup()
 
     @contextmanager
-    def parts(self, *, person: bool, batches: int | None = None) -> Iterator[Parts]:
-        """A process of its own, killed after so many batches if a number is given."""
+    def parts(self, *, person: bool, batches: int | None = None, orderly: bool = False) -> Iterator[Parts]:
+        """A process of its own, killed after so many batches if a number is given, or asked to end (orderly)."""
         left = batches
 
         def progress(_: str) -> None:
             nonlocal left
             if left is not None:
                 left -= 1
-                if left < 0:
+                if left < 0 and not orderly:
                     raise Killed
+                if left < 0:
+                    parts.stop.set()
 
         with self.site.parts() as parts:
             yield dataclasses.replace(parts, clock=self.clock, person=person, progress=progress)
@@ -90,11 +92,16 @@ class Quota(RuleBasedStateMachine):
         """A clock that runs, from where this test put it."""
         return self.now + timedelta(seconds=monotonic() - self.since)
 
-    def poll(self, *, person: bool = False, continuing: bool = False, batches: int | None = None) -> Outcome | None:
+    def poll(
+        self, *, person: bool = False, continuing: bool = False, batches: int | None = None, orderly: bool = False
+    ) -> Outcome | None:
         """A poll; None when it was killed. Every call under way reaches the server before this returns."""
         before = len(self.server.calls)
         outcome = None
-        with self.parts(person=person, batches=batches) as parts, Client(limits=Limits(wait=0), now=self.clock) as http:
+        with (
+            self.parts(person=person, batches=batches, orderly=orderly) as parts,
+            Client(limits=Limits(wait=0), now=self.clock, stopping=parts.stop.is_set) as http,
+        ):
             [configured] = [one for one in parts.sources if isinstance(one, PdnsSource)]
             source = PdnsSource("pdns", configured.provider, http, self.clock)
             with suppress(Killed):
@@ -111,6 +118,16 @@ class Quota(RuleBasedStateMachine):
     @rule(batches=st.integers(0, 12))
     def a_poll_is_killed(self, batches: int) -> None:
         self.poll(batches=batches)
+
+    @rule(batches=st.integers(0, 12))
+    def a_process_is_asked_to_end(self, batches: int) -> None:
+        self.poll(batches=batches, orderly=True)
+
+    @rule()
+    def some_calls_are_sent_elsewhere(self) -> None:
+        self.server.faults = [faults.redirect("?again")] * 3
+        self.poll()
+        self.server.faults = []
 
     @rule()
     def a_poll_is_carried_on(self) -> None:
@@ -149,13 +166,13 @@ class Quota(RuleBasedStateMachine):
         return sum(one.spent for one in stands.spans if one.span == "day")
 
 
-Quota.TestCase.settings = settings(
+Ledgers.TestCase.settings = settings(
     max_examples=200, stateful_step_count=5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
 @pytest.mark.timeout(600)
-class TestQuota(Quota.TestCase):  # type: ignore[misc, valid-type]
+class TestQuota(Ledgers.TestCase):  # type: ignore[misc, valid-type]
     """200 runs of up to five events each."""
 
 
@@ -201,6 +218,34 @@ def test_a_poll_that_is_killed_after_any_call_asks_nothing_twice_and_misses_noth
     assert set(server.asked) == set(ADDRESSES)
 
 
+@pytest.mark.parametrize("batches", range(1, 16, 2))
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_process_that_is_asked_to_end_after_any_call_asks_nothing_twice_and_misses_nothing(
+    site: Site, server: CofServer, batches: int, concurrency: int
+) -> None:
+    site.source_options = {"concurrency": concurrency}
+    site.write()
+    left = batches
+
+    def progress(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            parts.stop.set()
+
+    with site.parts() as parts:
+        polled = polling.poll(dataclasses.replace(parts, progress=progress), parts.sources[0])
+    asked_before = len(server.asked)
+    assert batches <= asked_before <= batches + concurrency
+    assert (polled.outcome.outcome is Outcome.COMPLETE) == (asked_before == len(ADDRESSES))
+    assert site.poll().delta.sources[0].outcome is Outcome.COMPLETE
+    assert len(set(server.asked)) == len(ADDRESSES)
+    if asked_before < len(ADDRESSES):  # else the next poll is one of everything
+        assert not set(server.asked[:asked_before]) & set(server.asked[asked_before:])
+    [told] = site.json("status")["sources"]
+    assert [one["spent"] for one in told["quota"]["spans"] if one["span"] == "day"] == [len(server.asked)]
+
+
 def test_a_quota_that_is_spent_leaves_the_rest_for_when_it_begins_anew(site: Site, server: CofServer) -> None:
     site.source_options = {"daily_quota": 10, "reserved": 0}
     site.write()
@@ -216,6 +261,12 @@ def test_a_quota_that_is_spent_leaves_the_rest_for_when_it_begins_anew(site: Sit
     assert told["plan"]["done_at"] >= told["plan"]["goes_on_at"]
     site.run("run", code=1)
     assert len(server.asked) == 10
+
+
+def test_what_a_key_without_a_limit_has_spent_is_shown(site: Site, server: CofServer) -> None:
+    site.run("run")
+    quota = site.json("status")["sources"][0]["quota"]
+    assert (quota["spent"], quota["limit"], quota["left"]) == (len(server.asked), None, None)
 
 
 def test_a_share_is_left_to_people(site: Site, server: CofServer) -> None:
@@ -265,6 +316,14 @@ def test_a_dry_run_says_when_a_short_quota_lets_it_be_done(site: Site, server: C
     assert "done about" in site.run("poll", "--dry-run")
 
 
+def with_source(folder: Path, provider: str, url: str) -> Site:
+    """A site that asks one provider about one address, with the key of stand-ins."""
+    source = {"name": provider, "kind": "pdns", "provider": provider, "url": url, "api_key_env": "KEY"}
+    site = Site(folder, rule={"netblocks": ["198.51.100.7"]})
+    site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
+    return site.write()
+
+
 @pytest.fixture
 def validin() -> Iterator[Validin]:
     with Validin() as running:
@@ -275,10 +334,7 @@ def test_a_provider_that_wants_to_be_left_alone_is_not_even_asked_for_its_quotas
     tmp_path: Path, validin: Validin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY", KEY)
-    source = {"name": "validin", "kind": "pdns", "provider": "validin", "url": validin.url, "api_key_env": "KEY"}
-    site = Site(tmp_path, rule={"netblocks": ["198.51.100.7"]})
-    site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
-    site.write()
+    site = with_source(tmp_path, "validin", validin.url)
     validin.fault = validin.uncounted = faults.status(429, "", {"Retry-After": "7200"})
     for _ in range(3):
         site.run("run", code=1)
