@@ -21,7 +21,7 @@ from feedsvc.judge import limits, windows
 from feedsvc.judge.limits import SOME_SECONDS, Gate, Terms, Wait
 from feedsvc.model import Account, Learnt, Span, Spent
 
-__all__ = ["SpanStanding", "Standing", "Terms", "Wait", "forecast", "learn", "over", "spend", "standing"]
+__all__ = ["SpanStanding", "Standing", "Terms", "Wait", "forecast", "give_back", "learn", "over", "spend", "standing"]
 
 LONGEST_RETRY = timedelta(days=1)
 """Of a Retry-After."""
@@ -171,6 +171,16 @@ def learn(account: Account, terms: Terms, learnt: Sequence[Learnt], *, now: date
         else:
             known[told.span] = _told(before, _believable(told, before, terms, now), current.recent, now)
     return replace(current, spans=_in_order(known.values()), learnt_at=now) if learnt else current
+
+
+def give_back(account: Account, terms: Terms, *, now: datetime) -> Account:
+    """Take a call for none of those that the provider said to be left; our own count keeps it."""
+    current, _ = _at(account, terms, now)
+    return replace(current, spans=tuple(one if one.left is None else _one_left_more(one) for one in current.spans))
+
+
+def _one_left_more(spent: Spent) -> Spent:
+    return replace(spent, left=min((spent.left or 0) + 1, spent.limit or limits.MOST_LEFT))
 
 
 def _believable(told: Learnt, known: Spent, terms: Terms, now: datetime) -> Learnt:

@@ -60,6 +60,10 @@ class Ledger:
         if quotas:
             self._change(lambda known, now: quota.learn(known, self.terms, quotas, now=now))
 
+    def give_back(self) -> None:
+        """Take a call for none of those that the provider said to be left."""
+        self._change(lambda known, now: quota.give_back(known, self.terms, now=now))
+
     def over(self, span: Span | None, retry_after: float | None) -> None:
         """Ask no more until the provider will have it."""
         self._change(lambda known, now: quota.over(known, self.terms, span, retry_after, now=now))

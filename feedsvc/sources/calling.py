@@ -255,6 +255,8 @@ class Calling(Generic[Asked]):
             self._go_on(call)
 
     def _tell_budget(self, quotas: Sequence[Learnt], reply: Reply) -> None:
+        if reply.free:
+            self._budget.give_back()
         if quotas:
             self._budget.learn(quotas)
         if reply.over is not None or reply.end.retry_after is not None:

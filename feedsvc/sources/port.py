@@ -96,6 +96,7 @@ class Reply:
         page: the rest of the same answer can be asked for with this; "" when there is none, or no way to it.
         over: the quota that a refusal says is spent; None for other ends. With `end.retry_after` it is over until then.
         crowded: too many calls are under way at once; the same call may succeed when there are fewer.
+        free: the provider does not count it among the calls that it leaves us.
         stale: the provider has lost the page that was asked for: the answer is to be asked from its beginning.
     """
 
@@ -105,6 +106,7 @@ class Reply:
     over: Span | None = None
     crowded: bool = False
     stale: bool = False
+    free: bool = False
 
 
 class Provider(Protocol):
@@ -193,6 +195,10 @@ class Budget(Protocol):
 
     def learn(self, quotas: Sequence[Learnt]) -> None:
         """What an answer said about quotas."""
+        ...
+
+    def give_back(self) -> None:
+        """A call that was made is none of those that the provider said to be left."""
         ...
 
     def over(self, span: Span | None, retry_after: float | None) -> None:

@@ -29,10 +29,12 @@ from feedsvc.pipeline import budgeting, polling
 from feedsvc.pipeline.parts import Parts
 from feedsvc.pipeline.polling import Turn
 from feedsvc.sources.polling import PdnsSource
-from tests.site import Site
+from tests.site import Site, ago
 from tests.standins import faults
 from tests.standins.cof import CofServer, row
+from tests.standins.dnsdb import DnsdbServer, Quota
 from tests.standins.provider import KEY
+from tests.standins.server import Call
 from tests.standins.validin import Server as Validin
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(16)]
@@ -322,6 +324,36 @@ def with_source(folder: Path, provider: str, url: str) -> Site:
     site = Site(folder, rule={"netblocks": ["198.51.100.7"]})
     site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
     return site.write()
+
+
+def test_a_call_that_the_provider_does_not_count_does_not_use_up_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", KEY)
+
+    class Crowded(DnsdbServer):
+        """One of whose block other calls were made before; it counts none that it turns away."""
+
+        @property
+        def used(self) -> int:
+            return 599 if self.fault else 599 + super().used
+
+        def costs(self, call: Call) -> bool:
+            return not call.path.endswith("/rate_limit")
+
+    with Crowded(key=KEY) as server:
+        server.quota = Quota("block", limit=600, moment=ago(days=-9))
+        server.fault = faults.status(503, "too many connections")
+        site = with_source(tmp_path, "dnsdb", f"{server.url}/dnsdb/v2")
+        site.run("run", code=1)
+        [told] = site.json("status", code=1)["sources"]
+        assert "503" in told["reason"]
+        assert (told["quota"]["spent"], told["quota"]["left"], told["quota"]["closed_until"]) == (3, 1, None)
+        server.calls.clear()
+        server.fault = None
+        site.run("run")
+        assert len(server.asked) == 1
+        assert site.json("status")["sources"][0]["quota"]["left"] == 0
 
 
 @pytest.fixture

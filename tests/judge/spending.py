@@ -70,6 +70,9 @@ class Spender:
     def learn(self, *told: Learnt) -> None:
         self.account = quota.learn(self.account, self.terms, told, now=self.now)
 
+    def give_back(self) -> None:
+        self.account = quota.give_back(self.account, self.terms, now=self.now)
+
     def over(self, span: Span | None, retry_after: float | None = None) -> None:
         self.account = quota.over(self.account, self.terms, span, retry_after, now=self.now)
 

@@ -253,6 +253,22 @@ def test_a_new_block_is_seen_by_the_call_that_tries_it() -> None:
     assert one.all_at_once(9999) == 998  # one less, as one more call may be under way
 
 
+def test_a_call_that_a_provider_does_not_count_is_left_as_before_and_counted_by_us() -> None:
+    one = spender()
+    one.learn(Learnt("block", limit=600, left=1, resets_at=NOW + 9 * DAY))
+    for made in range(1, 4):
+        assert one.all_at_once(2) == 1
+        one.give_back()
+        assert [(span.spent, span.left) for span in one.stand().spans if span.span == "block"] == [(made, 1)]
+
+
+def test_no_more_is_given_back_than_there_is_in_a_whole_span() -> None:
+    one = spender()
+    one.learn(Learnt("day", limit=5, left=5))
+    one.give_back()
+    assert [span.left for span in one.stand().spans] == [5]
+
+
 def test_a_block_has_nothing_left_when_it_has_expired() -> None:
     one = spender()
     one.learn(Learnt("block", limit=1000, left=900, resets_at=NOW + HOUR))

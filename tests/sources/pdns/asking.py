@@ -28,6 +28,7 @@ class Counted:
     overs: list[tuple[Span | None, float | None]] = field(default_factory=list)
     old: bool = False
     untold_times: int = 0
+    given_back: int = 0
     free: int = 64
     until: datetime = datetime(2026, 11, 24, 23, tzinfo=UTC)
 
@@ -39,6 +40,9 @@ class Counted:
 
     def learn(self, quotas: Sequence[Learnt]) -> None:
         self.learnt += quotas
+
+    def give_back(self) -> None:
+        self.given_back += 1
 
     def over(self, span: Span | None, retry_after: float | None) -> None:
         self.overs.append((span, retry_after))

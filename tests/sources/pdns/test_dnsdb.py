@@ -359,6 +359,7 @@ def test_too_many_connections_are_fewer_after_that_and_lose_nothing(http: Client
     assert heard.end.outcome is Outcome.COMPLETE
     assert len(heard.names) == 256
     assert budget.overs == []
+    assert budget.given_back == 1
 
 
 NONE_LEFT = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "0"}
