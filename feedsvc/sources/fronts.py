@@ -13,9 +13,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from feedsvc.clock import Clock, parse_rfc3339, rfc3339
 from feedsvc.http import Answer, Client, HttpError, Request
-from feedsvc.model import Batch, Cursor, Learnt, Outcome
+from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.names import parse_netblock
 from feedsvc.sources.calling import Calling, Heard
 from feedsvc.sources.port import Budget, Front, Fronting, Known, Poll, Provider, Question, Reply
@@ -32,6 +34,7 @@ SOON = timedelta(days=1)
 PAGES = 50
 """So many pages at most are read of the names in front of one, where its provider sets no end to them."""
 
+log = structlog.get_logger(__name__)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -77,7 +80,10 @@ class Fronts:
         return len(self._chosen(poll))
 
     def batches(self, poll: Poll, budget: Budget) -> Iterator[Batch]:
-        """Ask, and yield what comes: without an end, as no netblock depends on it."""
+        """Ask, and yield what comes; no netblock depends on it, so an end is about none of them.
+
+        It says which names were not told in full, and is there only when some were not.
+        """
         gone = tuple(Cursor(self._source, scope, "") for scope in forgotten(poll.known, poll.cursors))
         if gone:
             yield Batch(cursors=gone)
@@ -89,6 +95,15 @@ class Fronts:
         with contextlib.closing(calling.heard()) as round_of_calls:
             for heard in round_of_calls:
                 yield self._batch(heard, queue)
+        if lacking := queue.lacking():
+            yield Batch(end=self._told(lacking, len(fronts)))
+
+    def _told(self, lacking: Mapping[str, str], asked: int) -> End:
+        """What is said of names of which not all, or nothing, could be learnt: for each, why."""
+        name, why = next(iter(lacking.items()))
+        log.warning("fronts.lacking", source=self._source, names=len(lacking), asked=asked, first=name, reason=why)
+        reason = f"names in front: {len(lacking)} of {asked} findings could not be asked about in full: {name}: {why}"
+        return End(Outcome.COMPLETE, reason)
 
     def _chosen(self, poll: Poll) -> list[Front]:
         asks = isinstance(self._provider, Fronting) and self._provider.traits.fronts
@@ -98,6 +113,7 @@ class Fronts:
         if heard.reply is None or queue.turns_page(heard.asked, heard.reply):
             return heard.batch
         end = heard.reply.end
+        queue.answered(heard.asked, end)
         if end.stop:
             return heard.batch
         again = self._now() + (SOON if end.trouble else AGAIN)
@@ -106,9 +122,12 @@ class Fronts:
 
 
 class _Queue:
+    """What is to be asked, and what of it was told in full."""
+
     def __init__(self, fronts: Sequence[Front]) -> None:
         self._waiting = deque(fronts)
         self._pages: Counter[str] = Counter()
+        self._ends: list[tuple[Front, End]] = []
 
     def take(self) -> Front | None:
         return self._waiting.popleft() if self._waiting else None
@@ -118,6 +137,16 @@ class _Queue:
 
     def calls(self) -> int:
         return len(self._waiting)
+
+    def answered(self, asked: Front, end: End) -> None:
+        """A name was asked about to its last page."""
+        self._ends.append((asked, end))
+
+    def lacking(self) -> Mapping[str, str]:
+        """Why names were not told in full; one that is not known is, where another is known."""
+        known = any(end.outcome is Outcome.COMPLETE for _, end in self._ends)
+        bad = [(asked, end) for asked, end in self._ends if end.outcome is not Outcome.COMPLETE]
+        return {asked.name: end.reason for asked, end in bad if not (known and end.doubted)}
 
     def turns_page(self, asked: Front, reply: Reply) -> bool:
         """Whether there is a next page that is worth a call, which is then the next one."""

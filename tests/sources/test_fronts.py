@@ -167,8 +167,46 @@ def test_a_fault_changes_nothing_about_a_netblock(http: Client, server: Atlas, s
     book = Book()
     assert book.poll(source(http, server), FEW, known=KNOWN)
     assert book.ends == {"198.51.100.7/32": DONE}
-    assert book.said == [DONE]
+    assert [end.outcome for end in book.said] == [Outcome.COMPLETE] * 2
     assert book.cursors["198.51.100.7/32"] == rfc3339(NOW)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (faults.status(500), "500: the server has a fault"),
+        (Reply(200, {}, [b'{"rows": [], "limited": true}']), ""),
+        (faults.status(429, "", {"Retry-After": "60"}), "429: the quota is spent"),
+    ],
+    ids=["500", "cut", "429"],
+)
+def test_names_that_were_not_told_in_full_are_said_with_the_reason(
+    http: Client, server: Atlas, fault: Reply, why: str
+) -> None:
+    server.judge = lambda asked: fault if asked == "n1.example" else None
+    book = Book()
+    poll(http, server, book, most=2)
+    [end] = [end for end in book.said if end != DONE]
+    assert end.outcome is Outcome.COMPLETE
+    assert end.reason.startswith("names in front: 1 of 2 findings could not be asked about in full: n1.example: ")
+    assert why in end.reason
+
+
+def test_a_name_that_is_not_known_is_no_lack_where_another_is(http: Client, server: Atlas) -> None:
+    server.judge = lambda asked: faults.status(404) if asked == "n1.example" else None
+    book = Book()
+    poll(http, server, book, most=2)
+    assert book.said == [DONE]
+    server.judge = lambda asked: faults.status(404) if asked.startswith("n") else None
+    poll(http, server, book, most=2)
+    assert "names in front: 2 of 2 findings could not be asked about" in book.said[-1].reason
+    assert "404" in book.said[-1].reason
+
+
+def test_nothing_is_said_of_names_in_front_when_all_were_told(http: Client, server: Atlas) -> None:
+    book = Book()
+    poll(http, server, book)
+    assert book.said == [DONE]
 
 
 def test_a_name_that_was_asked_about_in_vain_has_its_turn_sooner_and_lets_others_have_theirs(
