@@ -20,7 +20,11 @@ _MAPPED = (bytes(10) + b"\xff\xff").hex()
 _BLANKS = rb"(?:\s|\\+(?:[tnrf]|u00(?:0[9a-d]|20)))*"
 
 _UTF_16 = Trace(rb"\x00", "pattern")  # every other octet of it
-_XML = (Trace(rb"&#", "pattern", rare=b"&"), Trace(rb"<(?:!|\?(?:[^x]|x[^m]))", "pattern", rare=b"<"))  # within a text
+# What may stand within a text of XML and spell a letter, or nothing; some writers of JSON escape its signs.
+_XML = (
+    Trace(rb"(?:&|u0026)(?:#|\\+u0023)", "pattern"),
+    Trace(rb"(?:<|u003c)(?:!|\\+u0021|(?:\?|\\+u003f)(?:[^x]|x[^m]))", "pattern"),
+)
 
 Spell = Callable[[str], bytes]
 """Makes the pattern of octets that begin with these hexadecimal digits; a single digit at the end is half of one."""

@@ -91,6 +91,10 @@ class TestNames:
         "<Data>198.<!-- -->51.100.7</Data>",
         "<Data>198.<![CDATA[51]]>.100.7</Data>",
         "<Data>198.<?x?>51.100.7</Data>",
+        r"\u003cData\u003e19\u0026#56;.51.100.7\u003c/Data\u003e",
+        r"\u003cData\u003e19\u0026\u002356;.51.100.7\u003c/Data\u003e",
+        r"\u003cData\u003e198.\u003c!-- --\u003e51.100.7\u003c/Data\u003e",
+        r"\u003cData\u003e198.\u003c\u003fx?\u003e51.100.7\u003c/Data\u003e",
         r'{"message":"{\"answers\":[\"\\u0031\\u0039\\u0038.51.100.7\"]}"}',
     ],
 )
