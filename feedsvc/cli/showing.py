@@ -69,6 +69,8 @@ def _evidence_json(one: Evidence) -> Mapping[str, object]:
         "rdata": one.rdata,
         "time_first": _time(one.time_first),
         "time_last": _time(one.time_last),
+        "zone_time_first": _time(one.zone_time_first),
+        "zone_time_last": _time(one.zone_time_last),
         "count": one.count,
         "tlp": str(one.tlp),
         "chain": list(one.chain),
@@ -124,7 +126,16 @@ def _evidence_line(one: Evidence) -> str:
     way = f" through {' '.join(one.chain)}" if one.chain else ""
     marked = f", marked {one.tlp}" if one.tlp is not Tlp.CLEAR else ""
     by = f"by {one.source}, where clients claim it" if one.claimed else f"by {one.source}"
-    return f"{one.rrtype} {one.rdata}{way} {by}, {said(one.time_first)} to {said(one.time_last)}{marked}"
+    return f"{one.rrtype} {one.rdata}{way} {by}, {_seen_text(one)}{marked}"
+
+
+def _seen_text(one: Evidence) -> str:
+    """When sensors saw it and when zone files had it, each where the source says."""
+    sensors = f"{said(one.time_first)} to {said(one.time_last)}"
+    if one.zone_time_first is None and one.zone_time_last is None:
+        return sensors
+    zones = f"in zone files {said(one.zone_time_first)} to {said(one.zone_time_last)}"
+    return zones if one.time_first is None and one.time_last is None else f"{sensors}, {zones}"
 
 
 def _decision_line(one: Decision) -> str:

@@ -89,7 +89,9 @@ class Evidence:
     """What one source says about one name and address, with its own times and ours kept apart.
 
     Attributes:
+        time_first, time_last: when sensors saw it; None when the source does not say, or only zone files did.
         tlp, chain, sensor_id: as the source gave them last, see `Observation`.
+        zone_time_first, zone_time_last: when zone files had it; None when none did.
         claimed: nothing but claims of clients say so, see `Observation`.
     """
 
@@ -106,6 +108,8 @@ class Evidence:
     chain: tuple[str, ...] = ()
     sensor_id: str | None = None
     claimed: bool = False
+    zone_time_first: datetime | None = None
+    zone_time_last: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

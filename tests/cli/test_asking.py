@@ -68,6 +68,29 @@ def test_a_rule_that_is_gone_can_still_be_asked_about(site: Site, tmp_path: Path
         rule.write_text(before)
 
 
+def test_times_of_zone_files_are_told_apart_from_those_of_sensors(tmp_path: Path) -> None:
+    zoned = {"zone_time_first": 1_600_000_000, "zone_time_last": 1_600_000_600}
+    sensed = {"time_first": 1_700_000_000, "time_last": 1_700_000_600}
+    with CofServer() as server:
+        site = Site(tmp_path, pdns_url=server.url, rule={"netblocks": ["198.51.100.0/31"]}).write()
+        server.rows = [
+            {"rrname": "zones.example.net", "rrtype": "A", "rdata": "198.51.100.1", **zoned},
+            {"rrname": "both.example.net", "rrtype": "A", "rdata": "198.51.100.1", **sensed},
+            {"rrname": "both.example.net", "rrtype": "A", "rdata": "198.51.100.1", **zoned},
+        ]
+        site.poll()
+    first, last = "2020-09-13T12:26:40.000Z", "2020-09-13T12:36:40.000Z"
+    [zones] = site.json("explain", "zones.example.net")["evidence"]
+    assert (zones["time_first"], zones["time_last"]) == (None, None)
+    assert (zones["zone_time_first"], zones["zone_time_last"]) == (first, last)
+    [both] = site.json("explain", "both.example.net")["evidence"]
+    assert (both["time_first"], both["time_last"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:23:20.000Z")
+    assert (both["zone_time_first"], both["zone_time_last"]) == (first, last)
+    assert "by pdns, in zone files 2020-09-13 12:26" in site.run("explain", "zones.example.net")
+    assert "by pdns, 2023-11-14 22:13" in site.run("explain", "both.example.net")
+    assert ", in zone files 2020-09-13 12:26" in site.run("explain", "both.example.net")
+
+
 def test_status_tells_under_a_source_what_was_not_taken_as_it_came(tmp_path: Path) -> None:
     with CofServer() as server:
         site = Site(tmp_path, pdns_url=server.url, rule={"netblocks": ["198.51.100.0/31"]}).write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 from feedsvc.history.port import History, NameFacts
@@ -57,8 +58,9 @@ def test_evidence_is_kept_by_source_with_its_times_and_ours(history: History) ->
     with history.transaction():
         history.facts.store("circl", [observation(time_first=100, time_last=200, count=5)], NOW)
         history.facts.store("dnsdb", [observation(zone_time_first=50, zone_time_last=60)], NOW + HOUR)
+    zoned = Evidence("k3xq.example.net", "A", "198.51.100.7", "dnsdb", None, None, None, NOW + HOUR, NOW + HOUR)
     assert history.facts.evidence("k3xq.example.net") == (
-        Evidence("k3xq.example.net", "A", "198.51.100.7", "dnsdb", at(50), at(60), None, NOW + HOUR, NOW + HOUR),
+        dataclasses.replace(zoned, zone_time_first=at(50), zone_time_last=at(60)),
         Evidence("k3xq.example.net", "A", "198.51.100.7", "circl", at(100), at(200), 5, NOW, NOW),
     )
 
@@ -74,7 +76,8 @@ def test_evidence_seen_again_widens_its_times_and_keeps_the_larger_count(history
         history.facts.store("circl", [observation(time_first=90, time_last=None)], NOW - HOUR)
         history.facts.store("circl", [observation(zone_time_first=95, zone_time_last=400)], NOW)
     (evidence,) = history.facts.evidence("k3xq.example.net")
-    assert (evidence.time_first, evidence.time_last, evidence.count) == (at(90), at(400), 5)
+    assert (evidence.time_first, evidence.time_last, evidence.count) == (at(90), at(300), 5)
+    assert (evidence.zone_time_first, evidence.zone_time_last) == (at(95), at(400))
     assert (evidence.seen_first, evidence.seen_last) == (NOW - HOUR, NOW + HOUR)
 
 

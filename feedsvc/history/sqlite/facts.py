@@ -93,10 +93,9 @@ _REFUSE = """
 """
 
 _EVIDENCE = """
-    SELECT rrname, rrtype, rdata, source,
-           min(coalesce(time_first, zone_time_first), coalesce(zone_time_first, time_first)) AS first,
-           max(coalesce(time_last, zone_time_last), coalesce(zone_time_last, time_last)),
-           count, seen_first, seen_last, tlp, chain, sensor_id, claimed
+    SELECT rrname, rrtype, rdata, source, time_first, time_last, count, seen_first, seen_last, tlp, chain, sensor_id,
+           claimed, zone_time_first, zone_time_last,
+           min(coalesce(time_first, zone_time_first), coalesce(zone_time_first, time_first)) AS first
     FROM evidence WHERE rrname = ?
     ORDER BY coalesce(1000000 * first, seen_first), rrtype, rdata, source
 """
@@ -215,7 +214,7 @@ def _evidence_row(source: str, one: Observation, at: int) -> Row:
 
 
 def _evidence(row: Row) -> Evidence:
-    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last, rank, chain, sensor_id, claimed = row
+    rrname, rrtype, rdata, source, first, last, count, seen_first, seen_last, rank, chain, sensor_id, claimed, *zone = row
     return Evidence(
         rrname=rrname,
         rrtype=rrtype,
@@ -230,4 +229,6 @@ def _evidence(row: Row) -> Evidence:
         chain=tuple(chain.split()),
         sensor_id=sensor_id,
         claimed=bool(claimed),
+        zone_time_first=second_or_none(zone[0]),
+        zone_time_last=second_or_none(zone[1]),
     )
