@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from feedsvc import clock, plugins
 from feedsvc.config import CollectionSettings, ExportSettings, ListenPlace, Place, Settings, SourceSettings
@@ -59,15 +60,25 @@ def billing(loaded: Settings) -> Mapping[str, Billing]:
 def _billing(one: SourceSettings) -> Billing:
     from feedsvc.pipeline.parts import Billing
 
-    secret = "\0".join([one.url, *(f"{name}={held.reveal()}" for name, held in sorted(one.secrets.items()))])
+    provider = _provider(one)
+    secret = "\0".join([_place(one, provider), *(f"{name}={held.reveal()}" for name, held in sorted(one.secrets.items()))])
     return Billing(
         provider=one.provider,
         key_digest=hashlib.sha256(secret.encode()).digest(),
-        traits=_provider(one).traits,
+        traits=provider.traits,
         daily_quota=one.daily_quota,
         reserved=one.reserved,
         every=one.every,
     )
+
+
+def _place(one: SourceSettings, provider: Provider) -> str:
+    """Where a source asks, the same however its `url` is spelt: its usual place left out, a slash more, http or https."""
+    from feedsvc.sources.port import Placed
+
+    parts = urlsplit(provider.base if isinstance(provider, Placed) else one.url)
+    port = "" if parts.port in (None, 80, 443) else f":{parts.port}"
+    return f"{parts.hostname or ''}{port}{parts.path.rstrip('/')}"
 
 
 def keep_salt(history: History) -> None:

@@ -39,7 +39,7 @@ class Billing:
     """Whose quota a source spends, and how.
 
     Attributes:
-        key_digest: SHA-256 of the key and of where it is used; kept in memory alone.
+        key_digest: SHA-256 of the key and of where it is used, however that is spelt; kept in memory alone.
         traits: what there is to know of the provider.
         daily_quota: as configured.
         reserved: the share of a day's or month's calls that the schedule leaves to people.

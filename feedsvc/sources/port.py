@@ -148,6 +148,16 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """A provider that says where it asks, however its `url` was spelt: there a key has one account."""
+
+    @property
+    def base(self) -> str:
+        """The address that its paths are put behind."""
+        ...
+
+
+@runtime_checkable
 class Telling(Protocol):
     """A provider that tells its quotas when it is asked for them, free of charge."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +34,38 @@ def test_all_that_begin_at_once_give_a_new_collection_one_number(tmp_path: Path)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         numbers = [pool.submit(number) for _ in range(AT_ONCE)]
     assert len({one.result() for one in numbers}) == 1
+
+
+def accounts(folder: Path, provider: str, *urls: str, keys: Mapping[str, str]) -> int:
+    """How many accounts sources with these URLs have."""
+    given = [f'url = "{url}"' if url else "" for url in urls]
+    secrets = "".join(f'{name.lower()}_env = "{name}"\n' for name in keys)
+    sources = [
+        f'[[source]]\nname = "s{number}"\nkind = "pdns"\nprovider = "{provider}"\n{url}\n{secrets}'
+        for number, url in enumerate(given)
+    ]
+    billing = building.billing(load(Site(folder, extra="".join(sources)).write().file, keys))
+    return len({one.key_digest for one in billing.values()})
+
+
+@pytest.mark.parametrize(
+    ("provider", "urls"),
+    [
+        (
+            "cof",
+            ["http://pdns.example", "http://pdns.example/", "https://PDNS.example:443/query", "https://pdns.example/query/"],
+        ),
+        ("virustotal", ["", "https://www.virustotal.com", "https://www.virustotal.com/api/v3/"]),
+        ("dnsdb", ["", "https://api.dnsdb.info", "https://api.dnsdb.info/dnsdb/v2"]),
+    ],
+)
+def test_a_key_has_one_account_however_the_url_is_spelt(tmp_path: Path, provider: str, urls: list[str]) -> None:
+    assert accounts(tmp_path, provider, *urls, keys={"API_KEY": "s3cr3t-k3y"}) == 1
+
+
+def test_places_that_differ_have_accounts_of_their_own(tmp_path: Path) -> None:
+    urls = ["http://pdns.example", "http://pdns.example/other", "http://pdns.example:8400", "http://other.example"]
+    assert accounts(tmp_path, "cof", *urls, keys={}) == 4
 
 
 @pytest.mark.parametrize("form", ["zeek", "auto", "no-such"])
