@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from feedsvc.cli.printing import printable
 from feedsvc.cli.showing import quota_json, quota_text, said
 from feedsvc.clock import rfc3339
-from feedsvc.pipeline.planning import Planned
+from feedsvc.pipeline.planning import Call, Planned
 
 
 def as_json(planned: Sequence[Planned]) -> list[Mapping[str, object]]:
@@ -16,8 +16,9 @@ def as_json(planned: Sequence[Planned]) -> list[Mapping[str, object]]:
         {
             "source": one.source,
             "provider": one.provider,
-            "calls": [{"method": call.method, "url": str(call).partition(" ")[2]} for call in one.calls],
+            "calls": [_call_json(call) for call in one.calls],
             "cost": len(one.calls),
+            "waiting": one.waiting,
             "left_over": one.kept,
             "fronts": one.fronts,
             "skipped": [end.reason for end in one.skipped],
@@ -28,20 +29,31 @@ def as_json(planned: Sequence[Planned]) -> list[Mapping[str, object]]:
     ]
 
 
+def _call_json(call: Call) -> Mapping[str, object]:
+    request = call.request
+    return {"method": request.method, "url": str(request).partition(" ")[2], "netblock": str(call.netblock)}
+
+
 def as_text(planned: Sequence[Planned]) -> str:
     """A block a source: its calls, then what they cost."""
     return "\n\n".join("\n".join(_lines(one)) for one in planned)
 
 
 def _lines(one: Planned) -> list[str]:
-    calls = [f"  {printable(str(call))}" for call in one.calls]
+    waiting = f"; {one.waiting:,} more wait for the next poll (max_calls)" if one.waiting else ""
     over = f", {one.kept:,} of them left by an earlier poll" if one.kept else ""
     fronts = f"; up to {one.fronts:,} more for names in front of findings" if one.fronts else ""
     done = f"; done about {said(one.done_at)}" if one.done_at else ""
+    more = f"{waiting}{fronts}{done}"
     return [
         f"{one.source} ({one.provider}):",
-        *calls,
+        *(f"  {printable(_call_text(call))}" for call in one.calls),
         *(f"  not asked: {printable(end.reason)}" for end in one.skipped),
-        f"  cost: {len(one.calls):,} calls{over}, and one for each page or part of an answer that is cut{fronts}{done}",
+        f"  cost: {len(one.calls):,} calls{over}, and one for each page or part of an answer that is cut{more}",
         *quota_text("quota", one.quota),
     ]
+
+
+def _call_text(call: Call) -> str:
+    """As a line; a question that stands in the body, and not in the URL, is told by its netblock."""
+    return f"{call.request} ({call.netblock})" if call.request.body is not None else str(call.request)

@@ -9,6 +9,7 @@ from datetime import datetime
 from feedsvc.http import Request
 from feedsvc.judge import quota
 from feedsvc.model import End
+from feedsvc.names import Netblock
 from feedsvc.pipeline import budgeting, polling
 from feedsvc.pipeline.parts import Parts
 from feedsvc.sources import plan
@@ -17,12 +18,21 @@ from feedsvc.sources.port import Source
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call that would be made, and what it is about: not every request says so where it may be shown."""
+
+    netblock: Netblock
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What a poll of one source would do.
 
     Attributes:
         calls: in the order in which they would be made; pages and parts of answers that are cut come on top.
-        kept: how many of them an earlier poll has left.
+        waiting: how many more would be left to the next poll, as a netblock may cost no more in one (`max_calls`).
+        kept: how many of all these an earlier poll has left.
         fronts: how many more calls would look for names in front of findings, at most.
         skipped: what would not be asked about, and why.
         quota: how the key's account stands before.
@@ -31,7 +41,8 @@ class Planned:
 
     source: str
     provider: str
-    calls: tuple[Request, ...]
+    calls: tuple[Call, ...]
+    waiting: int
     kept: int
     fronts: int
     skipped: tuple[End, ...]
@@ -50,12 +61,13 @@ def _planned(parts: Parts, source: PdnsSource) -> Planned:
     wanted = polling.asked(parts, source, polling.Turn(now), now)
     whole, _ = plan.parted(source.plan(wanted), wanted.netblocks)
     kept = plan.from_text(wanted.cursors.get(plan.SCOPE, ""))
-    calls = tuple(source.requests(whole))
+    calls = tuple(Call(question.netblock, request) for question, request in source.calls(whole))
     ledger = budgeting.ledger(parts.history, billing, parts.clock, person=parts.person)
     return Planned(
         source=source.name,
         provider=billing.provider,
         calls=calls,
+        waiting=plan.calls(whole.pending, billing.traits) - len(calls),
         kept=plan.calls(plan.parted(kept, wanted.netblocks)[0].pending, billing.traits),
         fronts=source.fronts(wanted),
         skipped=tuple(end for _, end in source.skipped(wanted.netblocks)),

@@ -123,6 +123,13 @@ class _Queue:
         return True
 
 
+def in_turn(planned: Plan, traits: Traits) -> Iterator[Piece]:
+    """The calls of a plan in the order in which one poll makes them, and no more than it may make for each netblock."""
+    queue = _Queue(planned, traits)
+    while (call := queue.take()) is not None:
+        yield call
+
+
 class _Pages:
     """Which pages were asked for in this poll, so that an answer whose pages lead nowhere comes to an end."""
 

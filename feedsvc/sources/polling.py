@@ -18,12 +18,12 @@ from feedsvc.errors import SourceError
 from feedsvc.http import Client, HttpError, Request
 from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.names import Netblock
-from feedsvc.sources import cutting, plan
-from feedsvc.sources.asking import Asking
+from feedsvc.sources import plan
+from feedsvc.sources.asking import Asking, in_turn
 from feedsvc.sources.fronts import SCOPE as FRONT
 from feedsvc.sources.fronts import Fronts
-from feedsvc.sources.plan import Piece, Plan, Target
-from feedsvc.sources.port import Budget, Poll, Provider, Telling
+from feedsvc.sources.plan import Plan, Target
+from feedsvc.sources.port import Budget, Poll, Provider, Question, Telling
 
 
 class PdnsSource:
@@ -108,13 +108,10 @@ class PdnsSource:
         mark = worn.began if worn else _mark(poll.cursors.get(str(netblock), ""))
         return Target(netblock, poll.now, since(mark, self._overlap, poll.now), worn.failures if worn else 0)
 
-    def requests(self, planned: Plan) -> Iterator[Request]:
-        """The requests of a plan, in their order."""
-        for piece in planned.pending:
-            left: Piece | None = piece
-            while left is not None:
-                call, left = cutting.first_call(left, self.provider.traits)
-                yield self.provider.request(call.question)
+    def calls(self, planned: Plan) -> Iterator[tuple[Question, Request]]:
+        """The calls of one poll of a plan, in their order, as far as they are known before any is answered."""
+        for call in in_turn(planned, self.provider.traits):
+            yield call.question, self.provider.request(call.question)
 
     def fronts(self, poll: Poll) -> int:
         """How many names of findings this poll would ask about, at most."""

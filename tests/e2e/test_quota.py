@@ -34,8 +34,9 @@ from tests.standins import faults
 from tests.standins.cof import CofServer, row
 from tests.standins.dnsdb import DnsdbServer, Quota
 from tests.standins.provider import KEY
-from tests.standins.server import Call
+from tests.standins.server import Call, refused_url
 from tests.standins.validin import Server as Validin
+from tests.standins.virustotal import Server as VirusTotal
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(16)]
 DAILY = 40
@@ -310,6 +311,36 @@ def test_what_a_dry_run_tells_is_what_a_poll_asks(site: Site, server: CofServer)
     assert [f"{server.url}{call.path}" for call in server.calls] == [call["url"] for call in planned["calls"]]
 
 
+def test_a_dry_run_tells_what_one_poll_may_cost_and_what_waits_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", KEY)
+    with VirusTotal() as other:
+        options = {"max_calls": 5, "per_minute": 0}
+        site = with_source(tmp_path, "virustotal", f"{other.url}/api/v3", netblock="198.51.100.0/28", **options)
+        [planned] = site.json("poll", "--source", "virustotal", "--dry-run")
+        assert (planned["cost"], len(planned["calls"]), planned["waiting"]) == (5, 5, 11)
+        text = site.run("poll", "--source", "virustotal", "--dry-run")
+        assert "cost: 5 calls" in text
+        assert "11 more wait for the next poll (max_calls)" in text
+        assert other.calls == []
+        site.run("poll", "--source", "virustotal", code=1)
+        assert [f"{other.url}{call.path}" for call in other.calls] == [
+            call["url"].partition("?")[0] for call in planned["calls"]
+        ]
+
+
+def test_a_dry_run_shows_what_a_call_is_about_where_its_url_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", KEY)
+    site = with_source(tmp_path, "securitytrails", refused_url(), netblock="198.51.100.0/28")
+    [planned] = site.json("poll", "--source", "securitytrails", "--dry-run")
+    assert [call["netblock"] for call in planned["calls"]] == ["198.51.100.0/28"]
+    text = site.run("poll", "--source", "securitytrails", "--dry-run")
+    assert "/domains/list?page=1&include_ips=false (198.51.100.0/28)" in text
+
+
 def test_a_dry_run_says_when_a_short_quota_lets_it_be_done(site: Site, server: CofServer) -> None:
     site.source_options = {"daily_quota": 10, "reserved": 0}
     site.write()
@@ -318,10 +349,11 @@ def test_a_dry_run_says_when_a_short_quota_lets_it_be_done(site: Site, server: C
     assert "done about" in site.run("poll", "--dry-run")
 
 
-def with_source(folder: Path, provider: str, url: str) -> Site:
-    """A site that asks one provider about one address, with the key of stand-ins."""
-    source = {"name": provider, "kind": "pdns", "provider": provider, "url": url, "api_key_env": "KEY"}
-    site = Site(folder, rule={"netblocks": ["198.51.100.7"]})
+def with_source(folder: Path, provider: str, url: str, netblock: str = "198.51.100.7", **options: object) -> Site:
+    """A site that asks one provider about one netblock, with the key of stand-ins."""
+    source = {"name": provider, "kind": "pdns", "provider": provider, "url": url, "api_key_env": "KEY", **options}
+    folder.mkdir(exist_ok=True)
+    site = Site(folder, rule={"netblocks": [netblock]})
     site.extra = "\n[[source]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
     return site.write()
 

@@ -304,7 +304,7 @@ def test_no_more_connections_are_used_than_are_free(http: Client, server: Atlas)
 def test_the_requests_of_a_plan_are_those_that_a_poll_makes(http: Client, server: Atlas) -> None:
     ready = source(http, server, ONE_BY_ONE)
     wanted = Poll(blocks("198.51.100.4/30", "2001:db8::/126"), {}, NOW)
-    told = [request.params["first"] for request in ready.requests(ready.plan(wanted))]
+    told = [request.params["first"] for _, request in ready.calls(ready.plan(wanted))]
     assert server.calls == []
     Book().poll(ready, wanted.netblocks)
     assert told == server.asked

@@ -46,7 +46,7 @@ def test_what_a_manual_page_says_of_a_slash_24_is_what_a_dry_run_counts(name: st
     provider = built(name, "https://pdns.example" if name == "cof" else "", secrets, options)
     source = PdnsSource(name, provider, Client(), lambda: NOW)
     planned = source.plan(Poll([parse_netblock("198.51.100.0/24")], {}, NOW))
-    cost = len(list(source.requests(planned)))
+    cost = len(list(source.calls(planned)))
     [said] = re.findall(r"^    Cost of a /24 +(.*?)\n    \w", plugins.manual(module), re.MULTILINE | re.DOTALL)
     assert ("256" if cost == 256 else "one") in said
 
