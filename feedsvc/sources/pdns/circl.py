@@ -182,11 +182,10 @@ def _reply(answer: Answer, rows: Rows, end: End, here: _Page) -> Reply:
     lacking = here.lacking or said != ""
     cursor = dribble.cursor(answer)
     if cursor is not None:
-        onward = here.trail.onward(cursor) if _CURSOR.fullmatch(cursor) else None
+        is_place = _CURSOR.fullmatch(cursor) is not None and not answer.holds_secret(cursor)
+        onward = here.trail.onward(cursor) if is_place else None
         if onward is None:
-            why = f"{dribble.CURSOR}: {answer.shown(cursor)}" + (
-                ", where pages were read" if _CURSOR.fullmatch(cursor) else ""
-            )
+            why = f"{dribble.CURSOR}: {answer.shown(cursor)}{', where pages were read' if is_place else ''}"
             return Reply(broken(f"there is a next page that cannot be asked for ({why})", rows.understood, trouble=False))
         return Reply(COMPLETE, page=str(_Page(cursor, onward, lacking)))
     if not lacking:

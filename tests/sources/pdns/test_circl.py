@@ -177,6 +177,17 @@ def test_a_page_that_names_itself_as_the_next_one_makes_the_answer_partial(http:
     assert len(server.calls) == 2
 
 
+def test_a_password_in_the_place_of_a_page_is_neither_kept_nor_shown(http: Client, server: Server) -> None:
+    password = "73460466804974"
+    server.login = (LOGIN["username"], password)
+    server.extra = {"x-dribble-cursor": password}
+    heard = poll_of(http, built("circl", server.url + server.path, {**LOGIN, "password": password}), [ONE])
+    assert heard.names == [SEEN]
+    assert heard.end.outcome is Outcome.PARTIAL
+    assert password not in repr(heard)
+    assert len(server.calls) == 1
+
+
 def test_a_page_without_rows_is_not_the_last_one(http: Client, server: Server) -> None:
     server.faults = [Reply(200, {"x-dribble-cursor": "7346046680497455128"})]
     assert poll(http, server).names == [SEEN]
