@@ -11,6 +11,7 @@ Nothing here asks anybody or reads a clock.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -43,6 +44,7 @@ BACKWARDS = "time_first after time_last, taken the other way round"
 NO_TIME = "time that is no number of seconds, left out"
 
 ADDRESS_TYPES = frozenset({"A", "AAAA", "1", "28", "TYPE1", "TYPE28"})  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
+_ROW = re.compile(rb'\s*+\{.*"rrname".*\}\s*', re.DOTALL)
 _REASONS = 50  # why names were refused, told apart; a hostile answer may invent a new reason for each row
 
 
@@ -253,10 +255,11 @@ class Rows:
         self.seen += 1
         self._gathered += 1
         decoded = self._decode(row)
-        if decoded is None or not isinstance(decoded.rrname, str):
-            self._strays.take(row)
-        else:
+        # Whoever chooses a name can make its row unreadable: that must not make the answer look broken.
+        if isinstance(decoded.rrname, str) if decoded else _ROW.fullmatch(row):
             self._strays.take_row()
+        else:
+            self._strays.take(row)
         try:
             if decoded is None:
                 self.refuse(NOT_JSON, row)

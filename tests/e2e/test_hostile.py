@@ -42,7 +42,6 @@ DECODABLE: Mapping[str, str] = {
     "github.io.": "public suffix",
     "info.ro.": "public suffix",
     "com.": "public suffix",
-    "198.51.100.7.": "address",
     "0x7f.1.": "address",
     "evil.localhost.": "special-use",
     "evil.test.": "special-use",
@@ -58,7 +57,7 @@ DECODABLE: Mapping[str, str] = {
     "k3xq.exa_mple.com.": "underscore",
 }
 
-# What does not even decode to a name.
+# What does not even decode to a name, or is none.
 UNDECODABLE = [
     "a..b.example.net.",
     ".example.net.",
@@ -69,6 +68,7 @@ UNDECODABLE = [
     "ideo\u3002graphic.example.net.",
     "bad\\999.example.net.",
     "half\\",
+    "198.51.100.7.",
     "\ud800.example.net.",
     ".",
 ]

@@ -195,6 +195,13 @@ def test_an_answer_that_ends_in_the_middle_of_a_row_is_not_complete(good: bool, 
     assert rows.end().reason == "the answer ends in the middle of a row"
 
 
+def test_an_answer_whose_last_name_makes_its_row_unreadable_is_whole() -> None:
+    rows = Rows(NETBLOCK, NOW)
+    hostile = json.dumps(GOOD | {"rrname": "\ud800.example.net."}).encode() + b"\n"
+    list(rows.read([json.dumps(GOOD).encode() + b"\n", hostile]))
+    assert rows.end().outcome is Outcome.COMPLETE
+
+
 def test_a_last_row_without_a_line_end_is_whole_when_it_reads() -> None:
     rows = Rows(NETBLOCK, NOW)
     list(rows.read([b"garbage\n", json.dumps(GOOD).encode()]))
