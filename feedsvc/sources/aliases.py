@@ -16,7 +16,8 @@ from feedsvc.errors import NameRefused
 from feedsvc.http import OPEN, Discretion
 from feedsvc.model import Batch, Tlp
 from feedsvc.names import NetblockMap, is_address, parse_name, parse_netblock
-from feedsvc.sources.cof import ADDRESS_TYPES, Row, Rows, Said, Unfit, shape
+from feedsvc.sources.cof import Rows
+from feedsvc.sources.cof_rows import ADDRESS_TYPES, Row, Said, Unfit, shape
 from feedsvc.sources.port import Front
 
 NO_ALIAS = "no alias of the name that was asked about"

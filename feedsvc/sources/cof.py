@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ from feedsvc.model import Batch, End, Observation, Refused, Tlp
 from feedsvc.names import Netblock, NetblockMap, parse_name
 from feedsvc.sources import bodies, times
 from feedsvc.sources.bodies import Shape
+from feedsvc.sources.cof_rows import ADDRESS_TYPES, Plain, Row, Said, Unfit, shape
 from feedsvc.sources.complaints import Strays
 from feedsvc.sources.endings import COMPLETE, broken
 from feedsvc.sources.places import Place, Places
@@ -43,73 +44,8 @@ IN_FUTURE = "time in the future, taken as now"
 BACKWARDS = "time_first after time_last, taken the other way round"
 NO_TIME = "time that is no number of seconds, left out"
 
-ADDRESS_TYPES = frozenset({"A", "AAAA", "1", "28", "TYPE1", "TYPE28"})  # RFC 1035 §3.2.2, RFC 3596 §2.1, RFC 3597 §5
 _ROW = re.compile(rb'\s*+\{.*"rrname".*\}\s*', re.DOTALL)
 _REASONS = 50  # why names were refused, told apart; a hostile answer may invent a new reason for each row
-
-
-class Row(msgspec.Struct):
-    """One row before any of it is believed. A row has no other fields that matter here."""
-
-    rrname: Any = None
-    rrtype: Any = None
-    rdata: Any = None
-    rrdata: Any = None  # as Robtex calls it
-    time_first: Any = None
-    time_last: Any = None
-    zone_time_first: Any = None
-    zone_time_last: Any = None
-    count: Any = None
-    sensor_id: Any = None
-
-
-_Type = Literal["A", "AAAA"]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=times.LARGEST)]
-
-
-class _Plain(msgspec.Struct, gc=False):
-    """A row that needs no putting right, as most need none: types alone say so, and they are checked while it is decoded.
-
-    It has the fields of an `Observation`: thousands of them become observations at once, for a third of what making each
-    would cost. The last two are no COF; they are written over, whatever a row has by their names.
-    """
-
-    rrname: str
-    rrtype: _Type
-    rdata: str
-    time_first: _Number
-    time_last: _Number
-    zone_time_first: None = None
-    zone_time_last: None = None
-    count: _Number | None = None
-    sensor_id: str | int | None = None
-    chain: Any = ()
-    tlp: Any = None
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What one row says, before any of it is believed; times in seconds since 1970 UTC (`sources.times` reads others).
-
-    Attributes:
-        rrname, rdata: a name and addresses, or the other way round.
-        tlp: how far this row may be passed on; None when it does not say.
-        chain: the canonical names of CNAMEs between a name and its address.
-    """
-
-    rrname: object
-    rdata: Sequence[object]
-    time_first: object = None
-    time_last: object = None
-    zone_time_first: object = None
-    zone_time_last: object = None
-    count: object = None
-    sensor_id: object = None
-    tlp: Tlp | None = None
-    chain: tuple[str, ...] = ()
-
-
-class Unfit(Exception):
-    """A row that cannot be used; the text is the reason."""
 
 
 class Rows:
@@ -138,10 +74,10 @@ class Rows:
         self._seek_secret = discretion.seeker()
         self._tlp = tlp
         self._decoder = msgspec.json.Decoder(Row)
-        self._plain_decoder = msgspec.json.Decoder(_Plain)
+        self._plain_decoder = msgspec.json.Decoder(Plain)
         self._places = Places(netblock)
         self._observations: list[Observation] = []
-        self._plain: list[_Plain] = []  # what came since, to become observations
+        self._plain: list[Plain] = []  # what came since, to become observations
         self._refused: dict[str, Refused] = {}
         self._reasons: set[str] = set()
         self._gathered = 0
@@ -230,7 +166,7 @@ class Rows:
             self._torn = False
             self._strays.take_row()
 
-    def _as_plain(self, line: bytes) -> _Plain | None:
+    def _as_plain(self, line: bytes) -> Plain | None:
         """A row as `_feed_odd` would read it, if it is plain."""
         try:
             row = self._plain_decoder.decode(line)
@@ -432,17 +368,3 @@ class Rows:
             self.refuse(IN_FUTURE, line)
             return self._now
         return moment
-
-
-def shape(row: Row) -> tuple[str, list[Any]]:
-    """Name and values of a row that is COF at all."""
-    if not isinstance(row.rrname, str):
-        raise Unfit("no rrname")
-    if not isinstance(row.rrtype, str | int) or isinstance(row.rrtype, bool):
-        raise Unfit("no rrtype")
-    rdata = row.rrdata if row.rdata is None else row.rdata
-    if isinstance(rdata, str):
-        return row.rrname, [rdata]
-    if not isinstance(rdata, list) or not rdata:
-        raise Unfit("no rdata")
-    return row.rrname, rdata

@@ -16,7 +16,8 @@ from feedsvc.http import AnswerTooBig
 from feedsvc.model import Batch
 from feedsvc.names import is_address
 from feedsvc.sources import bodies, times
-from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import ADDRESS_TYPES, Said
 from feedsvc.sources.complaints import NOTHING, TOTALS, is_trailer, number, plain
 
 _NAME = ("rrname", "hostname", "host", "fqdn", "name", "query", "domain")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from feedsvc.model import Observation
 from feedsvc.names import parse_netblock
 from feedsvc.sources import cof, times
-from feedsvc.sources.cof import Rows, Said
+from feedsvc.sources.cof import Rows
+from feedsvc.sources.cof_rows import Said
 
 NOW = datetime(2026, 11, 24, 6, 52, 32, tzinfo=UTC)
 SECONDS = 1_795_503_152

@@ -48,7 +48,8 @@ from feedsvc.model import Allowance, Batch, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, pages, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
-from feedsvc.sources.cof import NOT_JSON, OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import NOT_JSON, OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.pages import Place
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits

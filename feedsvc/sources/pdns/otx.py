@@ -38,7 +38,8 @@ from feedsvc.config import SourceSettings
 from feedsvc.http import Answer, AnswerTooBig, Credentials, HttpError, Request
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access, bodies, times
-from feedsvc.sources.cof import OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import Said
 from feedsvc.sources.complaints import NOTHING
 from feedsvc.sources.endings import COMPLETE, after_fault
 from feedsvc.sources.port import Provider, Question, Reply, Traits

@@ -48,7 +48,8 @@ from feedsvc.http import Answer, Credentials, HttpError, Request
 from feedsvc.model import Batch, End, Learnt, Outcome, Tlp
 from feedsvc.names import Address, Netblock, NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, pages
-from feedsvc.sources.cof import Rows, Said
+from feedsvc.sources.cof import Rows
+from feedsvc.sources.cof_rows import Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.pages import Place
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits

@@ -47,7 +47,8 @@ from feedsvc.model import Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
-from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import ADDRESS_TYPES, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.pages import fingerprint, repeated
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits

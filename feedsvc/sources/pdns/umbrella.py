@@ -46,7 +46,8 @@ from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.names import NetblockMap, parse_netblock
 from feedsvc.sources import access, bodies, oauth, pages, times
 from feedsvc.sources.aliases import NO_ALIAS, is_alias
-from feedsvc.sources.cof import ADDRESS_TYPES, OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import ADDRESS_TYPES, Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 

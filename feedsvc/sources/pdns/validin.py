@@ -48,7 +48,8 @@ from feedsvc.model import Allowance, Batch, End, Learnt, Outcome, Span, Tlp
 from feedsvc.names import NetblockMap, parse_name, parse_netblock
 from feedsvc.sources import access, bodies, times
 from feedsvc.sources.aliases import NO_ALIAS
-from feedsvc.sources.cof import OTHER_TYPE, Rows, Said
+from feedsvc.sources.cof import OTHER_TYPE, Rows
+from feedsvc.sources.cof_rows import Said
 from feedsvc.sources.endings import after_fault, broken
 from feedsvc.sources.port import Front, Provider, Question, Reply, Traits
 

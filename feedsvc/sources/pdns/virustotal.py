@@ -45,7 +45,8 @@ from feedsvc.config import SourceSettings
 from feedsvc.http import Answer, Credentials, HttpError, Request, stay_until
 from feedsvc.model import Allowance, Batch, End, Outcome, Tlp
 from feedsvc.sources import access, bodies
-from feedsvc.sources.cof import Rows, Said
+from feedsvc.sources.cof import Rows
+from feedsvc.sources.cof_rows import Said
 from feedsvc.sources.endings import COMPLETE, after_fault, broken
 from feedsvc.sources.pages import Trail
 from feedsvc.sources.port import Provider, Question, Reply, Traits
