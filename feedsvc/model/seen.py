@@ -122,6 +122,7 @@ class Batch:
         sightings: of the names of these observations, and of connections to addresses in the netblocks.
         lookups: of all other names, and of these in records that did not lead into a netblock: whoever stores the batch
             keeps those of findings, and the rest is forgotten.
+        looked: netblocks that were read completely while the read goes on about them; its `end` speaks of them later.
     """
 
     observations: tuple[Observation, ...] = ()
@@ -131,3 +132,4 @@ class Batch:
     cursors: tuple[Cursor, ...] = ()
     scope: tuple[Netblock, ...] = ()
     end: End | None = None
+    looked: tuple[Netblock, ...] = ()

@@ -17,7 +17,7 @@ from feedsvc.clock import from_epoch
 from feedsvc.history.port import NameFacts
 from feedsvc.judge import novelty, policy
 from feedsvc.model import Batch, Change, Finding, Match, Novelty, Observation, Outcome, Sighting, Status, Watch
-from feedsvc.names import is_address, parse_address, parse_netblock, publishable, registered_domain
+from feedsvc.names import Netblock, is_address, parse_address, parse_netblock, publishable, registered_domain
 from feedsvc.pipeline import hunting, publishing
 from feedsvc.pipeline.parts import Parts
 
@@ -76,8 +76,8 @@ def absorb(parts: Parts, source: str, batch: Batch, now: datetime) -> list[Chang
     changes += _extend_known(parts, [(known[key], one) for key, one in seen.items() if key in known], now)
     parts.history.facts.sight(source, _of_findings(parts, (*batch.sightings, *batch.lookups)), now)
     parts.history.facts.move(batch.cursors, now)
-    if batch.end is not None and batch.end.outcome is Outcome.COMPLETE:
-        _mark_complete(parts, source, batch, now)
+    is_complete = batch.end is not None and batch.end.outcome is Outcome.COMPLETE
+    _mark_complete(parts, source, {*batch.looked, *(batch.scope if is_complete else ())}, now)
     return changes
 
 
@@ -204,8 +204,10 @@ def _past(facts: NameFacts, netblock: str, *, domain_known: bool) -> novelty.Pas
     )
 
 
-def _mark_complete(parts: Parts, source: str, batch: Batch, now: datetime) -> None:
-    blocks = {str(block) for block in batch.scope}
+def _mark_complete(parts: Parts, source: str, netblocks: Iterable[Netblock], now: datetime) -> None:
+    blocks = {str(block) for block in netblocks}
+    if not blocks:
+        return
     parts.history.facts.complete(source, sorted(blocks), now)
     keys = [
         (watch.id, watch.fingerprint, source, str(block))

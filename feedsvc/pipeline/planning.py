@@ -59,7 +59,7 @@ def _planned(parts: Parts, source: PdnsSource) -> Planned:
     now = parts.clock()
     billing = parts.billing[source.name]
     wanted = polling.asked(parts, source, polling.Turn(now), now)
-    whole, _ = plan.parted(source.plan(wanted), wanted.netblocks)
+    whole = source.foreseen(wanted)
     kept = plan.from_text(wanted.cursors.get(plan.SCOPE, ""))
     calls = tuple(Call(question.netblock, request) for question, request in source.calls(whole))
     ledger = budgeting.ledger(parts.history, billing, parts.clock, person=parts.person)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -144,6 +144,8 @@ def asked(parts: Parts, source: Source, turn: Turn, now: datetime) -> Poll:
         known=_known(parts) if billing else (),
         watched=parts.matcher.netblocks,
         continuing=turn.continuing,
+        # Half of the time between two windows tells the next one from a poll by hand after one that was cut short.
+        recent=billing.every / 2 if billing else timedelta(0),
     )
 
 

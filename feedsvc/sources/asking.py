@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,12 +61,12 @@ class _Queue:
     """
 
     def __init__(self, planned: Plan, traits: Traits) -> None:
-        self.dear: set[Target] = set()
+        self.dear: set[Netblock] = set()
         self._waiting = deque(planned.pending)
         self._calls = plan.calls(planned.pending, traits)
         self._concerned = plan.concerned(planned.targets)
         self._traits = traits
-        self._cost: Counter[Target] = Counter()
+        self._cost: Counter[Netblock] = Counter()
 
     def calls(self) -> int:
         return self._calls
@@ -77,6 +77,10 @@ class _Queue:
 
     def put_first(self, pieces: Sequence[Piece]) -> None:
         self._waiting.extendleft(reversed(pieces))
+        self._calls += plan.calls(pieces, self._traits)
+
+    def put_last(self, pieces: Sequence[Piece]) -> None:
+        self._waiting.extend(pieces)
         self._calls += plan.calls(pieces, self._traits)
 
     def postpone(self, call: Piece) -> None:
@@ -114,8 +118,8 @@ class _Queue:
 
     def _is_affordable(self, call: Piece) -> bool:
         """Whether a netblock that wants this may still have a call; counts it for all that do."""
-        wanting = self._concerned(call)
-        dear = [target for target in wanting if self._cost[target] >= self._traits.max_calls]
+        wanting = [target.netblock for target in self._concerned(call)]
+        dear = [netblock for netblock in wanting if self._cost[netblock] >= self._traits.max_calls]
         self.dear.update(dear)
         if len(dear) == len(wanting):
             return False
@@ -165,6 +169,7 @@ class Asking:
         budget: Budget,
         *,
         kept: Plan,
+        renewed: Callable[[Target], Target | None],
         width: int,
         now: Clock,
     ) -> None:
@@ -174,6 +179,7 @@ class Asking:
             source: its name.
             planned: what to ask.
             kept: what is left to be asked of netblocks that are not asked about now.
+            renewed: tells what is to be asked next about a netblock that was answered in full; None: nothing.
             width: calls under way at once.
         """
         self._source = source
@@ -182,6 +188,8 @@ class Asking:
         self._http = http
         self._now = now
         self._ours = dict.fromkeys(planned.targets)
+        self._renewed = renewed
+        self._answers: list[Piece] = []
         self._made = planned.made
         self._proven_at = planned.proven
         self._proven = planned.proven is not None and abs(now() - planned.proven) <= PROOF
@@ -223,10 +231,28 @@ class Asking:
             self._queue.give_up(heard.asked)
         elif heard.reply.end.trouble:
             self._queue.postpone(heard.asked)
-        for target in done:
-            self._ours.pop(target, None)
-        scope = tuple(target.netblock for target in done)
-        return replace(heard.batch, cursors=self._cursors(done), scope=scope, end=COMPLETE if done else None)
+        renewed = {target.netblock: one for target in done if (one := self._renew(target))}
+        ended = [renewed.get(target.netblock, target) for target in done]
+        scope = tuple(target.netblock for target in ended if target not in self._ours)
+        looked = tuple(target.netblock for target in ended if target in self._ours)
+        marks = [target if target.netblock in looked else one for target, one in zip(done, ended, strict=True)]
+        end = COMPLETE if scope else None
+        return replace(heard.batch, cursors=self._cursors(marks), scope=scope, end=end, looked=looked)
+
+    def _renew(self, target: Target) -> Target | None:
+        """What follows on a netblock that was answered in full; it is one of ours while something of it waits.
+
+        What was answered in this very poll counts for it.
+        """
+        fresh = self._renewed(target) if target in self._ours else None
+        self._ours.pop(target, None)
+        if fresh is None:
+            return None
+        news = list(plan.uncovered([fresh], [*self._answers, *self._waiting.group(fresh)], self._traits))
+        if self._waiting.begin(fresh, news):
+            self._queue.put_last(news)
+            self._ours[fresh] = None
+        return fresh
 
     def _cursors(self, done: Iterable[Target] = ()) -> tuple[Cursor, ...]:
         """The marks of netblocks that are answered in full, and what is left of the plan."""
@@ -255,8 +281,7 @@ class Asking:
             self._doubted.append((call, reply))
             return []
         if end.doubted or end.outcome is Outcome.COMPLETE:
-            done = self._waiting.settle(call)
-            return done + self._proof(by_another=end.doubted)
+            return self._answer(call) + self._proof(by_another=end.doubted)
         return self._failed(call, reply)
 
     def _proof(self, *, by_another: bool = False) -> list[Target]:
@@ -274,7 +299,12 @@ class Asking:
         self._proven, self._proven_at = True, self._now()
         doubted, self._doubted = self._doubted, []
         self._made += len(doubted)
-        return [target for call, _ in doubted for target in self._waiting.settle(call)]
+        return [target for call, _ in doubted for target in self._answer(call)]
+
+    def _answer(self, call: Piece) -> list[Target]:
+        """Count a call as answered in full; returns the netblocks of which nothing waits any more."""
+        self._answers.append(call)
+        return self._waiting.settle(call)
 
     def _failed(self, call: Piece, reply: Reply, why: str = "") -> list[Target]:
         """Leave a call to the next poll; each netblock that wants it has its part in that."""
@@ -335,7 +365,7 @@ class Asking:
             return End(Outcome.SKIPPED, f"{self._calling.held.why}: {goes_on.progress}")
         if self._calling.stopped_by is not None:
             return self._stopped(target, *self._calling.stopped_by)
-        if target in self._queue.dear:
+        if target.netblock in self._queue.dear:
             most = f"{self._traits.max_calls:,} calls of one poll"
             return End(Outcome.SKIPPED, f"has cost its {most}; the next one goes on")
         return End(Outcome.SKIPPED, "not asked to its end, as feedsvc is stopping")

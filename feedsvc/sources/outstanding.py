@@ -143,6 +143,17 @@ class Outstanding:
             self._texts.pop(index, None)
         return done
 
+    def begin(self, target: Target, pieces: Iterable[Piece]) -> bool:
+        """Let a target that is none any more wait anew, for these pieces and what waits there already; whether it does."""
+        group = self.group(target)
+        for piece in pieces:
+            group.add(piece)
+        if not group.waits_for(target):
+            return False
+        group.targets.append(target)
+        self._texts[self._index(target.netblock)] = group.text()
+        return True
+
     def replace(self, target: Target, by: Target) -> None:
         """Let one that waits be another about the same netblock."""
         index = self._index(target.netblock)

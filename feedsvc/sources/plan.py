@@ -5,7 +5,7 @@ get to, for want of calls or of an answer, the next one asks, and nothing twice.
 
 What was asked for in vain waits behind what was not asked yet. When nothing is left of a netblock but what fails for ever,
 the next poll begins it anew around those pieces: an address that never answers in full costs its netblock the since-mark,
-but no news.
+but no news. A netblock of which an earlier poll left a rest is begun anew as soon as that is answered (`uncovered`).
 """
 
 from __future__ import annotations
@@ -120,9 +120,14 @@ def calls(pending: Iterable[Piece], traits: Traits) -> int:
 
 def extended(plan: Plan, news: Sequence[Target], traits: Traits) -> Plan:
     """The plan, and these netblocks; what of them is waiting already is not asked twice."""
-    pieces = itertools.chain.from_iterable(_uncovered(region, plan.pending) for region in _regions(news))
-    fitting = itertools.chain.from_iterable(_fitting(piece, traits) for piece in pieces)
-    return replace(plan, targets=(*plan.targets, *news), pending=(*plan.pending, *fitting))
+    return replace(plan, targets=(*plan.targets, *news), pending=(*plan.pending, *uncovered(news, plan.pending, traits)))
+
+
+def uncovered(news: Sequence[Target], known: Sequence[Piece], traits: Traits) -> Iterator[Piece]:
+    """What is to be asked about these netblocks that none of the known pieces asks, or has asked just now."""
+    for region in _regions(news):
+        for piece in _uncovered(region, known):
+            yield from _fitting(piece, traits)
 
 
 def _uncovered(region: Piece, pending: Sequence[Piece]) -> Iterator[Piece]:

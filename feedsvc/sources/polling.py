@@ -74,7 +74,17 @@ class PdnsSource:
             yield from self._nothing(poll, kept, said=bool(skipped))
             return
         self._ask_quotas(budget)
-        asking = Asking(self.name, self.provider, self._http, planned, budget, kept=kept, width=width, now=self._now)
+        asking = Asking(
+            self.name,
+            self.provider,
+            self._http,
+            planned,
+            budget,
+            kept=kept,
+            renewed=lambda target: self._renewed(target, poll),
+            width=width,
+            now=self._now,
+        )
         yield from asking.batches()
         if asking.finished:
             yield from self._fronts.batches(poll, budget)
@@ -103,6 +113,19 @@ class PdnsSource:
         news = [self._anew(one, worn.get(one), poll) for one in asked if one not in under_way]
         left = replace(kept, targets=going, made=0, proven=kept.proven if going else None)
         return plan.extended(left, news, self.provider.traits)
+
+    def _renewed(self, target: Target, poll: Poll) -> Target | None:
+        """What a new window asks about a netblock, once it is answered in full what an earlier one has begun to ask."""
+        if poll.continuing or poll.now - target.began <= poll.recent:
+            return None
+        return Target(target.netblock, poll.now, since(target.began, self._overlap, poll.now))
+
+    def foreseen(self, poll: Poll) -> Plan:
+        """The plan, and what is asked in the same poll once what an earlier one has left is answered; asks nobody."""
+        planned, _ = plan.parted(self.plan(poll), poll.netblocks)
+        news = [one for target in planned.targets if (one := self._renewed(target, poll))]
+        later = plan.uncovered(news, planned.pending, self.provider.traits)
+        return replace(planned, pending=(*planned.pending, *later))
 
     def _anew(self, netblock: Netblock, worn: Target | None, poll: Poll) -> Target:
         mark = worn.began if worn else _mark(poll.cursors.get(str(netblock), ""))

@@ -18,7 +18,7 @@ from feedsvc.sources import plan
 from feedsvc.sources.asking import BEGINNINGS, PROOF
 from feedsvc.sources.endings import after_fault
 from feedsvc.sources.polling import PdnsSource
-from feedsvc.sources.port import Question, Traits
+from feedsvc.sources.port import Poll, Question, Traits
 from feedsvc.sources.port import Reply as Answered
 from tests.sources.atlas import Atlas, Book, Guide, Seen
 from tests.sources.conftest import NOW
@@ -376,15 +376,87 @@ def test_what_is_left_when_the_process_is_to_end_says_so_and_waits_for_the_next_
     assert set(book.cursors) == {str(FEW[0])}
 
 
-def test_what_was_asked_in_vain_is_asked_by_the_next_poll_and_nothing_else(http: Client, server: Atlas) -> None:
+def one_left(http: Client, server: Atlas) -> Book:
+    """After a poll in which one of four addresses was asked for in vain; a name appears at another one since."""
     server.judge = told({"198.51.100.5": faults.status(NOT_TRANSIENT)})
     book = Book()
     book.poll(source(http, server), FEW)
     server.judge = told({})
     server.asked.clear()
-    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    server.seen.append(Seen("new.example", "198.51.100.6", int(LATER.timestamp()) - 60))
+    return book
+
+
+SINCE = f"since={int((NOW - timedelta(days=1)).timestamp())}"
+THE_REST = [f"198.51.100.{number} {SINCE}" for number in (4, 6, 7)]
+
+
+def test_what_was_asked_in_vain_is_asked_alone_by_a_poll_that_is_carried_on(http: Client, server: Atlas) -> None:
+    book = one_left(http, server)
+    book.poll(source(http, server, now=LATER), FEW, now=LATER, continuing=True)
     assert server.asked == ["198.51.100.5"]
     assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
+
+
+def test_a_new_window_asks_what_was_asked_in_vain_and_then_what_is_new_since(http: Client, server: Atlas) -> None:
+    book = one_left(http, server)
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert server.asked == ["198.51.100.5", *THE_REST]
+    assert book.ends == {str(FEW[0]): End(Outcome.COMPLETE)}
+    assert [batch.looked for batch in book.batches] == [tuple(FEW), (), (), ()]
+    assert book.cursors == {str(FEW[0]): rfc3339(LATER)}
+    assert ("new.example", "198.51.100.6") in book.found
+
+
+@pytest.mark.parametrize(("recent", "mark"), [(59, LATER), (60, NOW)])
+def test_what_was_begun_a_moment_ago_is_finished_as_it_is(http: Client, server: Atlas, recent: int, mark: datetime) -> None:
+    book = one_left(http, server)
+    book.ends.clear()
+    wanted = Poll(FEW, dict(book.cursors), LATER, Counted(), recent=timedelta(minutes=recent))
+    for batch in source(http, server, now=LATER).read(wanted):
+        book.store(batch)
+    assert book.cursors == {str(FEW[0]): rfc3339(mark)}
+
+
+def test_where_nothing_else_is_to_be_asked_a_new_window_is_done_with_what_was_left(http: Client, server: Atlas) -> None:
+    book = Book()
+    book.poll(source(http, server), FEW, budget=Counted(most=0))
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert len(server.asked) == 4
+    assert book.cursors == {str(FEW[0]): rfc3339(LATER)}
+
+
+def test_a_new_window_that_does_not_come_to_its_end_keeps_what_it_finished_of_the_last_one(
+    http: Client, server: Atlas
+) -> None:
+    book = one_left(http, server)
+    book.poll(source(http, server, now=LATER), FEW, now=LATER, budget=Counted(most=2))
+    assert book.cursors[str(FEW[0])] == rfc3339(NOW)
+    assert book.ends[str(FEW[0])].outcome is Outcome.PARTIAL
+    assert left(book) == ["198.51.100.6/31"]
+    book.poll(source(http, server, now=LATER), FEW, now=LATER, continuing=True)
+    assert server.asked == ["198.51.100.5", *THE_REST]
+    assert book.cursors == {str(FEW[0]): rfc3339(LATER)}
+
+
+@pytest.mark.parametrize("batches", range(4))
+def test_a_new_window_that_is_killed_misses_nothing_of_either(http: Client, server: Atlas, batches: int) -> None:
+    book = one_left(http, server)
+    book.poll(source(http, server, now=LATER), FEW, now=LATER, batches=batches)
+    book.poll(source(http, server, now=LATER), FEW, now=LATER)
+    assert Counter(server.asked) - Counter(["198.51.100.5", *THE_REST]) <= Counter([server.asked[batches]])
+    assert book.cursors == {str(FEW[0]): rfc3339(LATER)}
+    assert ("new.example", "198.51.100.6") in book.found
+
+
+def test_what_a_new_window_would_ask_is_known_before(http: Client, server: Atlas) -> None:
+    book = one_left(http, server)
+    ready = source(http, server, now=LATER)
+    planned = ready.foreseen(Poll(FEW, book.cursors, LATER))
+    foreseen = [request.params["first"] for _, request in ready.calls(planned)]
+    book.poll(ready, FEW, now=LATER)
+    assert foreseen == [asked.partition(" ")[0] for asked in server.asked]
+    assert list(ready.calls(ready.foreseen(Poll(FEW, book.cursors, LATER, continuing=True)))) == []
 
 
 def test_an_address_that_always_fails_costs_its_netblock_the_mark_but_no_news(http: Client, server: Atlas) -> None:
@@ -460,7 +532,7 @@ def test_each_window_counts_its_own_calls(http: Client, server: Atlas) -> None:
     assert "3 of 4 calls made" in book.ends[str(FEW[0])].reason
     book.poll(source(http, server, now=LATER), [*FEW, *blocks("198.51.100.9")], budget=Counted(most=1), now=LATER)
     assert {end.reason.partition(";")[0] for end in book.ends.values() if end.reason} == {
-        "the quota is spent: 1 of 2 calls made"
+        "the quota is spent: 1 of 5 calls made"
     }
 
 

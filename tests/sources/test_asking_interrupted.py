@@ -40,7 +40,16 @@ class World:
 
     def known(self, seen: Iterable[Seen]) -> set[tuple[str, str]]:
         """Who was where, as far as anybody watches there."""
-        return {(one.name, one.address) for one in seen if any(_holds(block, one.address) for block in self.netblocks)}
+        return self.within(self.netblocks, seen)
+
+    def within(self, netblocks: Iterable[Netblock], seen: Iterable[Seen]) -> set[tuple[str, str]]:
+        """Who was where in some of the netblocks."""
+        return {(one.name, one.address) for one in seen if any(_holds(block, one.address) for block in netblocks)}
+
+
+def complete(book: Book, netblocks: Iterable[Netblock]) -> list[Netblock]:
+    """Those that were answered in full, as the latest poll says."""
+    return [one for one in netblocks if book.ends[str(one)].outcome is Outcome.COMPLETE]
 
 
 @st.composite
@@ -179,6 +188,7 @@ def test_whatever_happens_to_polls_every_netblock_is_answered_in_full_in_the_end
             assert len(server.asked) - before == budget.spent
             if ended and not event.continuing:
                 assert {str(one) for one in netblocks} <= set(book.ends)
+                assert world.within(complete(book, netblocks), server.seen) <= book.found
         assert set(book.cursors) == {str(one) for one in world.netblocks}
         assert {book.ends[str(one)].outcome for one in world.netblocks} == {Outcome.COMPLETE}
         assert book.found == world.known(server.seen)

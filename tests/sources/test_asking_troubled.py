@@ -177,7 +177,7 @@ def test_what_an_overlapping_netblock_wants_as_well_is_asked_all_the_same(http: 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     kinds=st.lists(st.sampled_from(["well", "well", "one", "many", "all"]), min_size=2, max_size=7),
-    status=st.sampled_from(OF_ONE_QUESTION),
+    status=st.sampled_from([*OF_ONE_QUESTION, 403]),
     width=st.integers(1, 3),
     by_address=st.booleans(),
 )

@@ -117,7 +117,7 @@ def test_a_complete_answer_moves_the_mark_to_where_the_poll_began(http: Client, 
 def test_a_plan_that_took_long_moves_the_mark_to_where_its_asking_began(http: Client, server: Atlas) -> None:
     book = Book()
     book.poll(source(http, server, ONE_BY_ONE), FEW, budget=Counted(most=2))
-    book.poll(source(http, server, ONE_BY_ONE, now=NOW + DAY), FEW, now=NOW + DAY)
+    book.poll(source(http, server, ONE_BY_ONE, now=NOW + DAY), FEW, now=NOW + DAY, continuing=True)
     assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
 
 
