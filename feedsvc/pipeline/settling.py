@@ -17,6 +17,7 @@ from feedsvc.model import Change, Finding, Status, Watch
 from feedsvc.names import parse_address
 from feedsvc.pipeline.marking import as_evidence_allows
 from feedsvc.pipeline.parts import Parts
+from feedsvc.sources.polling import answered_until
 
 SPREAD = timedelta(days=1)
 """For so long what the runs of an unfinished poll find is added up: one that can never be finished is no flood."""
@@ -87,7 +88,7 @@ def expire(parts: Parts, now: datetime) -> list[Change]:
 
     A rule, netblock or source that is no longer configured is not waited for: nobody will ever look there again.
     """
-    marks = parts.history.facts.marks()
+    marks = _looked_until(parts)
     changes = [
         policy.expire(finding, now)
         for watch in sorted(_watches_ever(parts))
@@ -96,6 +97,16 @@ def expire(parts: Parts, now: datetime) -> list[Change]:
     ]
     parts.history.findings.apply(changes)
     return changes
+
+
+def _looked_until(parts: Parts) -> Mapping[tuple[str, str], datetime]:
+    """Until when each source looked at each netblock, completely.
+
+    A poll of a provider may take days: then what it asked about first was asked long before its end.
+    """
+    marks = parts.history.facts.marks()
+    cursors = {source: parts.history.facts.cursors(source) for source in {source for source, _ in marks}}
+    return {(source, block): min(at, answered_until(cursors[source], block) or at) for (source, block), at in marks.items()}
 
 
 def _remember_watches(parts: Parts) -> None:

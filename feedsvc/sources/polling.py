@@ -178,6 +178,11 @@ def marks(cursors: Mapping[str, str]) -> Mapping[str, str]:
     return {scope: text for scope, text in cursors.items() if scope != plan.SCOPE and not scope.startswith(FRONT)}
 
 
+def answered_until(cursors: Mapping[str, str], netblock: str) -> datetime | None:
+    """Until when a netblock, as text, is known in full, whenever the last answer of that came; None when it never was."""
+    return _mark(cursors.get(netblock, ""))
+
+
 def since(mark: datetime | None, overlap: timedelta, now: datetime) -> datetime | None:
     """Where to ask from; None, everything, when there is no mark, or none that the overlap can be taken off.
 

@@ -12,6 +12,7 @@ import pytest
 
 from feedsvc import pipeline
 from feedsvc.model import Batch, Delta, End, Novelty, Observation, Outcome, Status
+from feedsvc.pipeline.polling import Turn
 from feedsvc.sources.port import Poll
 from tests.pipeline.playing import DAY, NAME, NOW, decide, feed, parts_at, poll, seen, status
 from tests.site import Site, ago
@@ -188,6 +189,59 @@ def test_a_name_without_evidence_expires_when_every_netblock_was_read(published:
     server.rows = []
     assert [one.name for one in poll(published, NOW + 44 * DAY).delta.removed] == []
     assert [one.name for one in poll(published, NOW + 46 * DAY).delta.removed] == [NAME]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def killed(_: str) -> None:
+    """With the first answer."""
+    raise Killed
+
+
+LONG_AGO = NOW - 60 * DAY
+
+
+def seen_at(moment: datetime, address: str) -> Mapping[str, object]:
+    """A row about a name that began after the baseline of long ago, and was seen last at a moment."""
+    first, last = (int(one.timestamp()) for one in (LONG_AGO + DAY, moment))
+    return row(f"{NAME}.", address, first, last)
+
+
+def published_long_ago(site: Site, server: CofServer, address: str) -> None:
+    """One name is published, in a netblock of two addresses, which are asked about one after the other."""
+    site.rule = {"netblocks": TWO_NETBLOCKS[:1]}
+    site.source_options = {"concurrency": 1}
+    site.write()
+    poll(site, LONG_AGO)
+    server.rows = [seen_at(LONG_AGO + 2 * DAY, address)]
+    poll(site, LONG_AGO + 2 * DAY)
+    assert status(site) is Status.PUBLISHED
+    server.calls.clear()
+
+
+def test_a_poll_that_took_days_proves_nothing_of_what_was_seen_since_it_began(site: Site, server: CofServer) -> None:
+    published_long_ago(site, server, "198.51.100.0")
+    with parts_at(site, LONG_AGO + 46 * DAY) as parts:
+        with pytest.raises(Killed):
+            pipeline.polling.poll(dataclasses.replace(parts, progress=killed), parts.sources[0])
+    with parts_at(site, LONG_AGO + 48 * DAY) as parts:
+        polled = pipeline.polling.poll(parts, parts.sources[0], Turn(LONG_AGO + 48 * DAY, continuing=True))
+    assert server.asked == ["198.51.100.0", "198.51.100.1"]
+    assert polled.outcome.outcome is Outcome.COMPLETE
+    assert status(site) is Status.PUBLISHED
+    # The next one begins after validity has ended.
+    assert [one.name for one in poll(site, LONG_AGO + 49 * DAY).delta.removed] == [NAME]
+
+
+def test_a_poll_that_finishes_an_earlier_one_expires_nothing_that_is_seen_again(site: Site, server: CofServer) -> None:
+    published_long_ago(site, server, "198.51.100.1")
+    server.faults = [faults.status(507)]
+    assert poll(site, LONG_AGO + 46 * DAY).delta.sources[0].outcome is Outcome.PARTIAL
+    server.rows = [seen_at(LONG_AGO + 47 * DAY, "198.51.100.1")]
+    assert poll(site, LONG_AGO + 48 * DAY).delta.removed == ()
+    assert status(site) is Status.PUBLISHED
 
 
 def test_a_provider_that_is_down_expires_nothing(published: Site, server: CofServer) -> None:
