@@ -55,6 +55,11 @@ class Ledger:
                 self.history.quotas.keep(after)
         return None if wait is None else Pause(wait.until, wait.why)
 
+    def held_up(self, pending: int, total: int) -> Pause | None:
+        """Until when no call can be taken, and why; None when one can."""
+        _, wait = quota.spend(self._known(), self.terms, pending=pending, total=total, now=self.clock())
+        return None if wait is None else Pause(wait.until, wait.why)
+
     def learn(self, quotas: Sequence[Learnt]) -> None:
         """Believe what an answer said about quotas."""
         if quotas:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
@@ -168,7 +168,9 @@ class Calling(Generic[Asked]):
             self._begin()
             while self._running or (self._again and not self.over):
                 for future in self._done():
-                    yield self._take(future)
+                    heard = self._take(future)
+                    if heard is not None:
+                        yield heard
                     self._begin()  # after each, so that no place stays empty while others are listened to
                 self._begin()
         finally:
@@ -195,7 +197,7 @@ class Calling(Generic[Asked]):
             if asked is None:
                 return
             answer, is_ready = self._prepared(asked)
-            if is_ready and not self._paid():
+            if not self._paid(self._budget.spend if is_ready else self._budget.held_up):
                 self._queue.put_back(asked)
                 return
             self._go_on(_Call(asked, answer, self._width))
@@ -215,12 +217,16 @@ class Calling(Generic[Asked]):
         # A call that will be made again keeps its place: a server that is down is not asked for all the others meanwhile.
         return self._queue.take() if self._room > len(self._again) else None
 
-    def _paid(self) -> bool:
-        """Whether the budget gave a call; waits for a short pause, and ends the round for a long one."""
+    def _paid(self, spend: Callable[[int, int], Pause | None]) -> bool:
+        """Whether the budget gave a call; waits for a short pause, and ends the round for a long one.
+
+        Args:
+            spend: of the budget; or what asks whether it would, before a login that nothing may come of.
+        """
         patience = monotonic() + SHORT
         while not self._http.stopping:
             pending = self.pending + 1
-            pause = self._budget.spend(pending, self._made + len(self._running) + pending)
+            pause = spend(pending, self._made + len(self._running) + pending)
             if pause is None:
                 return True
             seconds = max((pause.until - self._now()).total_seconds(), 0.01)
@@ -233,12 +239,12 @@ class Calling(Generic[Asked]):
     def _go_on(self, call: _Call[Asked]) -> None:
         self._running[self._pool.submit(next, call.answer)] = call
 
-    def _take(self, future: Future[_Step]) -> Heard[Asked]:
+    def _take(self, future: Future[_Step]) -> Heard[Asked] | None:
         call = self._running.pop(future)
         step = future.result()
         if step.reply is None:
             self._go_on_if_paid(call, step)
-            return Heard(call.asked, step.batch)
+            return None if step.unpaid else Heard(call.asked, step.batch)
         call.answer.close()
         self._tell_budget(step.quotas, step.reply)
         if self._asks_again(call, step, step.reply):
@@ -248,7 +254,7 @@ class Calling(Generic[Asked]):
         return Heard(call.asked, step.batch, step.reply)
 
     def _go_on_if_paid(self, call: _Call[Asked], step: _Step) -> None:
-        if step.unpaid and (self.over or not self._paid()):
+        if step.unpaid and (self.over or not self._paid(self._budget.spend)):
             call.answer.close()
             self._queue.put_back(call.asked)
         else:

@@ -203,6 +203,10 @@ class Budget(Protocol):
         """
         ...
 
+    def held_up(self, pending: int, total: int) -> Pause | None:
+        """What `spend` would say now; takes nothing."""
+        ...
+
     def learn(self, quotas: Sequence[Learnt]) -> None:
         """What an answer said about quotas."""
         ...
@@ -253,7 +257,6 @@ class Poll:
         watched: all that are watched; what an unfinished poll left of those that are not asked about now is kept. Empty: no
             more than `netblocks`.
         continuing: what an earlier poll left is asked, and nothing else: its time has come before that of the next poll.
-        recent: what another poll began to ask no longer ago is finished as if this one had begun it.
     """
 
     netblocks: Sequence[Netblock]
@@ -264,7 +267,6 @@ class Poll:
     known: Sequence[Known] = ()
     watched: Sequence[Netblock] = ()
     continuing: bool = False
-    recent: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from feedsvc.history.port import History
 from feedsvc.judge.quota import Terms
 from feedsvc.model import Learnt
 from feedsvc.pipeline.budgeting import TELLING, Ledger
+from feedsvc.sources.port import Pause
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -65,3 +66,10 @@ def test_what_a_clock_wrote_that_has_stepped_back_since_keeps_nobody_from_asking
     told.ledger.untold()
     told.now -= timedelta(days=1)
     assert told.ledger.wants_telling()
+
+
+def test_what_holds_up_a_call_is_told_without_taking_one(told: Told) -> None:
+    assert told.ledger.held_up(1, 1) is None
+    assert told.ledger.standing().spans == ()
+    told.ledger.over("burst", 7200)
+    assert told.ledger.held_up(1, 1) == Pause(NOW + timedelta(hours=2), "the provider says that calls come too fast")

@@ -11,6 +11,7 @@ import pytest
 from feedsvc.errors import SourceError
 from feedsvc.http import Client, Limits, Login, Request, Token
 from feedsvc.model import Outcome
+from feedsvc.sources.port import Pause
 from tests.sources.atlas import settle_down
 from tests.sources.conftest import NOW
 from tests.sources.pdns.asking import Counted
@@ -131,10 +132,24 @@ def test_a_login_that_fails_costs_no_call_either(http: Client, guarded: Guarded)
     assert (guarded.logins, guarded.paid, asking.budget.spent) == (1, [], 0)
 
 
-def test_who_has_no_calls_left_after_the_login_asks_nothing(http: Client, guarded: Guarded) -> None:
-    asking = round_of(http, guarded.url, caller=Members(guarded.url), budget=Counted(most=0))
+class Overtaken(Counted):
+    """Somebody else takes the last call while we log in."""
+
+    def held_up(self, pending: int, total: int) -> Pause | None:
+        return None
+
+    def spend(self, pending: int, total: int) -> Pause | None:
+        return Pause(self.until, "the quota is spent")
+
+
+@pytest.mark.parametrize(("budget", "logins"), [(Counted(most=0), 0), (Overtaken(), 1)], ids=["before", "meanwhile"])
+def test_who_has_no_calls_left_asks_nothing_and_does_not_even_log_in(
+    http: Client, guarded: Guarded, budget: Counted, logins: int
+) -> None:
+    asking = round_of(http, guarded.url, caller=Members(guarded.url), budget=budget)
     assert asking.ends() == {}
-    assert (guarded.paid, asking.budget.spent) == ([], 0)
+    assert asking.calling.held == Pause(budget.until, "the quota is spent")
+    assert (guarded.logins, guarded.paid, budget.spent) == (logins, [], 0)
     assert list(asking.line.words) == words(16)
 
 
@@ -171,15 +186,16 @@ def test_a_question_that_cannot_be_written_costs_no_call(http: Client, server: S
 
 def test_what_is_under_way_when_the_process_is_to_end_is_waited_for(server: Server) -> None:
     gate, stop = threading.Event(), threading.Event()
-    server.once_together(3, stop.set)
+
+    def end() -> None:
+        stop.set()
+        gate.set()
+
+    server.once_together(3, end)
     server.told = lambda word: None if word == "w0" else hanging(gate)
     with Client(limits=Limits(grace=10), now=lambda: NOW, stopping=stop.is_set) as http:
-        asking, ends = round_of(http, server.url, width=3), {}
-        for heard in asking.calling.heard():
-            if stop.is_set():
-                gate.set()
-            if heard.reply is not None:
-                ends[heard.asked] = heard.reply.end
+        asking = round_of(http, server.url, width=3)
+        ends = asking.ends()
     assert sorted(complete(ends)) == words(4)
     assert sorted(asking.line.words) == sorted(words(16)[4:])
     assert asking.budget.spent == len(server.calls) == 4

@@ -33,10 +33,12 @@ class Counted:
     until: datetime = datetime(2026, 11, 24, 23, tzinfo=UTC)
 
     def spend(self, pending: int, total: int) -> Pause | None:
-        if self.most is not None and self.spent >= self.most:
-            return Pause(self.until, "the quota is spent")
-        self.spent += 1
-        return None
+        pause = self.held_up(pending, total)
+        self.spent += pause is None
+        return pause
+
+    def held_up(self, pending: int, total: int) -> Pause | None:
+        return Pause(self.until, "the quota is spent") if self.most is not None and self.spent >= self.most else None
 
     def learn(self, quotas: Sequence[Learnt]) -> None:
         self.learnt += quotas
