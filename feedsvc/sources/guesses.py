@@ -6,6 +6,7 @@ An answer of which no row can be read is a failure, so that a guess that is wron
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ _TYPE = ("rrtype", "type", "recordtype")
 _FIRST = ("timefirst", "firstseen", "firsttime", "first")
 _LAST = ("timelast", "lastseen", "lasttime", "last")
 
+_OBJECT = re.compile(rb"\s*+\{.*\}\s*", re.DOTALL)
 _FEW = 100_000  # rows, of which a tenth must be some
 _MORE = ("next", "nextpage", "nextlink", "more", "hasmore", "hasnext", "cursor", "nextcursor", "scroll")
 LARGEST = 16 * 1024 * 1024
@@ -134,7 +136,9 @@ class Guesses:
         found = bodies.one(text, dict[str, Any])
         row = {plain(name): value for name, value in (found or {}).items() if value not in (None, "")}
         name, kind, places = _first(row, _NAME), _first(row, _TYPE), _texts_of(_first(row, _PLACE))
-        self._stray = b"" if isinstance(name, str) else text
+        # Whoever chooses a name can make its row unreadable: that must not make the answer look broken.
+        is_named = isinstance(name, str) if found is not None else _OBJECT.fullmatch(text)
+        self._stray = b"" if is_named else text
         # An address is what tells a row from a message: nothing else of its form is sure.
         is_row = isinstance(name, str) and any(is_address(side) for side in (name, *places))
         if isinstance(kind, str) and kind.upper() not in ADDRESS_TYPES:

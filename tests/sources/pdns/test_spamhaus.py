@@ -166,6 +166,15 @@ def test_what_stands_beside_rows_may_say_that_they_are_not_all(
         assert (f"a complaint (it says: {said})" if said else "ends in something that is no row") in heard.end.reason
 
 
+def test_a_last_name_that_makes_its_row_unreadable_does_not_make_the_answer_look_broken(
+    http: Client, server: Server
+) -> None:
+    good = '{"hostname": "a.example.net", "ip": "198.51.100.7"}\n'
+    heard = told(http, server, (good + good.replace("a.ex", "\\ud800.ex")).encode())
+    assert (heard.end.outcome, heard.names) == (Outcome.COMPLETE, ["a.example.net"])
+    assert told(http, server, (good + good[:-9]).encode() + b"\n").end.outcome is Outcome.PARTIAL
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
