@@ -257,6 +257,7 @@ class Poll:
         watched: all that are watched; what an unfinished poll left of those that are not asked about now is kept. Empty: no
             more than `netblocks`.
         continuing: what an earlier poll left is asked, and nothing else: its time has come before that of the next poll.
+        recent: what another poll began to ask no longer ago is finished as if this one had begun it.
     """
 
     netblocks: Sequence[Netblock]
@@ -267,6 +268,7 @@ class Poll:
     known: Sequence[Known] = ()
     watched: Sequence[Netblock] = ()
     continuing: bool = False
+    recent: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
