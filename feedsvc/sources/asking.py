@@ -170,6 +170,7 @@ class Asking:
         *,
         kept: Plan,
         renewed: Callable[[Target], Target | None],
+        continuing: bool,
         width: int,
         now: Clock,
     ) -> None:
@@ -180,6 +181,7 @@ class Asking:
             planned: what to ask.
             kept: what is left to be asked of netblocks that are not asked about now.
             renewed: tells what is to be asked next about a netblock that was answered in full; None: nothing.
+            continuing: whether it is carried on between two windows.
             width: calls under way at once.
         """
         self._source = source
@@ -198,6 +200,8 @@ class Asking:
         self._fruitful: set[Target] = set()
         self._answered: set[Target] = set()
         self._vain: set[Target] = set()
+        self._continuing = continuing
+        self._called = False
         self._pages = _Pages()
         self._queue = _Queue(planned, self._traits)
         whole = replace(planned, targets=planned.targets + kept.targets, pending=planned.pending + kept.pending)
@@ -263,6 +267,7 @@ class Asking:
 
     def _note(self, call: Piece, reply: Reply) -> None:
         """Remember which netblocks something was answered about, and which met nothing but trouble."""
+        self._called = True
         if not (reply.end.trouble or reply.end.stop):
             self._answered.update(self._waiting.concerned(call))
         elif reply.over is None:
@@ -337,18 +342,23 @@ class Asking:
                 self._waiting.replace(target, replace(target, failures=failures))
 
     def _goes_on(self) -> _GoesOn:
-        """When the rest can be asked for, where a quota holds it up, and how far the whole is."""
+        """When the rest can be asked for, where a quota holds it up, and how far the whole is.
+
+        Who was carried on and got no answer again waits for its next window: a server that says "in ten seconds" every ten
+        seconds would be asked without an end, and each call is paid for.
+        """
         wanted = plan.concerned(list(self._ours))
         pending = plan.calls((piece for piece in self._waiting if wanted(piece)), self._traits)
         total = self._made + pending
         at = self._calling.held.until if self._calling.held else None
         if self._calling.spent and at is None:
             at = self._budget.forecast(1, total)
-        if at is None:
-            return _GoesOn()
+        progress = f"{self._made:,} of {total:,} calls made"
+        if at is None or (self._continuing and self._called and not self._answered):
+            return _GoesOn(progress=progress)
         done = self._budget.forecast(pending, total)
         text = f"; goes on {rfc3339(at)}" + (f", done about {rfc3339(done)}" if done is not None and done > at else "")
-        return _GoesOn(at, f"{self._made:,} of {total:,} calls made", text)
+        return _GoesOn(at, progress, text)
 
     def _end(self, target: Target, goes_on: _GoesOn) -> End:
         some = self._is_begun(target)

@@ -25,6 +25,9 @@ from feedsvc.sources.fronts import Fronts
 from feedsvc.sources.plan import Plan, Target
 from feedsvc.sources.port import Budget, Poll, Provider, Question, Telling
 
+BUSY = timedelta(minutes=1)
+"""Who finds every connection of its key in use tries again after it."""
+
 
 class PdnsSource:
     """A provider with its since-marks; see `sources.port.Source`."""
@@ -60,10 +63,17 @@ class PdnsSource:
         assert poll.budget is not None, "a provider is not asked without a ledger"
         with poll.budget.connections(self.provider.traits.concurrency) as width:
             if width == 0:
-                end = End(Outcome.SKIPPED, "every connection that the key may have is in use by another poll")
-                yield Batch(scope=tuple(poll.netblocks), end=end)
+                yield self._turned_away(poll)
                 return
             yield from self._asked(poll, poll.budget, width)
+
+    def _turned_away(self, poll: Poll) -> Batch:
+        """What is said where another poll has the key: what this one would ask waits a little, not for a whole window."""
+        why = "every connection that the key may have is in use by another poll"
+        left = Cursor(self.name, plan.SCOPE, plan.to_text(self.plan(poll)))
+        return Batch(
+            cursors=(left,), scope=tuple(poll.netblocks), end=End(Outcome.SKIPPED, why, again_at=self._now() + BUSY)
+        )
 
     def _asked(self, poll: Poll, budget: Budget, width: int) -> Iterator[Batch]:
         skipped = [] if poll.continuing else self.skipped(poll.netblocks)
@@ -82,6 +92,7 @@ class PdnsSource:
             budget,
             kept=kept,
             renewed=lambda target: self._renewed(target, poll),
+            continuing=poll.continuing,
             width=width,
             now=self._now,
         )

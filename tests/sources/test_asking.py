@@ -18,7 +18,7 @@ from feedsvc.sources import plan
 from feedsvc.sources.asking import BEGINNINGS, PROOF
 from feedsvc.sources.endings import after_fault
 from feedsvc.sources.polling import PdnsSource
-from feedsvc.sources.port import Poll, Question, Traits
+from feedsvc.sources.port import Pause, Poll, Question, Traits
 from feedsvc.sources.port import Reply as Answered
 from tests.sources.atlas import Atlas, Book, Guide, Seen
 from tests.sources.conftest import NOW
@@ -499,6 +499,16 @@ class Forecasting(Counted):
         return self.until + pending * timedelta(hours=1)
 
 
+class Closing(Forecasting):
+    """Is closed by what the provider says."""
+
+    def spend(self, pending: int, total: int) -> Pause | None:
+        return Pause(self.until, "the provider wants to be left alone") if self.overs else super().spend(pending, total)
+
+    def forecast(self, pending: int, total: int) -> datetime | None:
+        return self.until
+
+
 def test_what_the_budget_holds_up_is_kept_and_told_with_how_far_it_came(http: Client, server: Atlas) -> None:
     server.seen = names(8)
     book = Book()
@@ -548,6 +558,33 @@ def test_a_quota_that_the_provider_calls_spent_says_when_it_goes_on(http: Client
     )
     # It is no fault of the address that was asked for.
     assert {piece.failures for piece in plan.from_text(book.cursors[plan.SCOPE]).pending} == {0}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_always_says_in_a_moment_is_asked_once_more_and_then_in_its_next_window(
+    http: Client, server: Atlas, status: int
+) -> None:
+    server.judge = lambda _: faults.status(status, "", {"Retry-After": "11"})
+    book = Book()
+    for again_at in (Closing().until, None):
+        book.poll(source(http, server), FEW, budget=Closing(), continuing=bool(server.asked))
+        assert book.ends[str(FEW[0])].again_at == again_at
+        assert ("; goes on" in book.ends[str(FEW[0])].reason) == (again_at is not None)
+        assert str(status) in book.ends[str(FEW[0])].reason
+    assert len(server.asked) == 2
+    server.judge = told({"198.51.100.7": faults.status(status, "", {"Retry-After": "11"})})
+    book.poll(source(http, server), FEW, budget=Closing(), continuing=True)
+    assert book.ends[str(FEW[0])].again_at == Closing().until
+    server.judge = told({})
+    book.poll(source(http, server), FEW, budget=Closing(), continuing=True)
+    assert set(book.cursors) == {str(FEW[0])}
+
+
+def test_a_poll_that_may_still_not_ask_when_it_is_carried_on_is_carried_on_later(http: Client, server: Atlas) -> None:
+    book = Book()
+    for number in range(3):
+        book.poll(source(http, server), FEW, budget=Counted(most=0), continuing=number > 0)
+        assert book.ends[str(FEW[0])].again_at == Counted().until
 
 
 def test_a_netblock_that_costs_too_many_calls_waits_for_the_next_poll(http: Client, server: Atlas) -> None:

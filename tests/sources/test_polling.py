@@ -16,7 +16,7 @@ from feedsvc.model import Cursor, End, Learnt, Outcome, Span
 from feedsvc.names import Netblock, parse_netblock
 from feedsvc.sources import plan
 from feedsvc.sources.plan import Piece, Plan, Target
-from feedsvc.sources.polling import PdnsSource, marks
+from feedsvc.sources.polling import BUSY, PdnsSource, marks
 from feedsvc.sources.port import OVERLAP, Poll, Source, Traits
 from tests.sources.atlas import Atlas, Book, Guide, Seen
 from tests.sources.conftest import NETBLOCK, NOW
@@ -290,6 +290,19 @@ def test_while_every_connection_is_in_use_nothing_is_asked(http: Client, server:
     assert server.asked == []
     assert book.ends[str(FEW[0])].outcome is Outcome.SKIPPED
     assert "in use by another poll" in book.ends[str(FEW[0])].reason
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_who_finds_every_connection_in_use_asks_a_moment_later_what_it_would_have_asked(
+    http: Client, server: Atlas, times: int
+) -> None:
+    book = Book()
+    for number in range(times):
+        book.poll(source(http, server), FEW, budget=Counted(free=0), continuing=number > 0)
+        assert book.ends[str(FEW[0])].again_at == NOW + BUSY
+    book.poll(source(http, server), FEW, continuing=True)
+    assert len(server.asked) == 1
+    assert book.cursors == {str(FEW[0]): rfc3339(NOW)}
 
 
 def test_no_more_connections_are_used_than_are_free(http: Client, server: Atlas) -> None:
