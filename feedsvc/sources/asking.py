@@ -7,7 +7,7 @@ provider is asked at the right place: a complete one, in this poll or in one bef
 from __future__ import annotations
 
 import contextlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +21,8 @@ from feedsvc.sources.calling import Calling, Heard
 from feedsvc.sources.endings import COMPLETE, Part, worst
 from feedsvc.sources.outstanding import Outstanding
 from feedsvc.sources.plan import Piece, Plan, Target
-from feedsvc.sources.port import Budget, Provider, Reply, Traits
+from feedsvc.sources.port import Budget, Provider, Reply
+from feedsvc.sources.turns import Turns
 
 PROOF = timedelta(days=1)
 """For so long a complete answer proves, in later polls of the same plan, that the provider is asked at the right place."""
@@ -51,87 +52,6 @@ class _Caller:
 
     def quotas(self, headers: Mapping[str, str]) -> Sequence[Learnt]:
         return self.provider.quotas(headers, self.now())
-
-
-class _Queue:
-    """Pieces in order, taken call by call.
-
-    Attributes:
-        dear: netblocks that have cost what they may in one poll; they are left for the next one.
-    """
-
-    def __init__(self, planned: Plan, traits: Traits) -> None:
-        self.dear: set[Netblock] = set()
-        self._waiting = deque(planned.pending)
-        self._calls = plan.calls(planned.pending, traits)
-        self._concerned = plan.concerned(planned.targets)
-        self._traits = traits
-        self._cost: Counter[Netblock] = Counter()
-
-    def calls(self) -> int:
-        return self._calls
-
-    def put_back(self, asked: Piece) -> None:
-        self._waiting.appendleft(asked)
-        self._calls += 1
-
-    def put_first(self, pieces: Sequence[Piece]) -> None:
-        self._waiting.extendleft(reversed(pieces))
-        self._calls += plan.calls(pieces, self._traits)
-
-    def put_last(self, pieces: Sequence[Piece]) -> None:
-        self._waiting.extend(pieces)
-        self._calls += plan.calls(pieces, self._traits)
-
-    def postpone(self, call: Piece) -> None:
-        """Let what else is asked about the netblocks of a call wait behind all other: it is likely to fare no better."""
-        here, others = self._parted(call)
-        self._waiting = deque([*others, *here])
-
-    def give_up(self, call: Piece) -> None:
-        """Ask nothing more about the netblocks of a call, but for what others want as well."""
-        troubled = set(self._concerned(call))
-        here, self._waiting = self._parted(call)
-        for piece in here:
-            if troubled.issuperset(self._concerned(piece)):
-                self._calls -= plan.calls([piece], self._traits)
-            else:
-                self._waiting.append(piece)
-
-    def _parted(self, call: Piece) -> tuple[deque[Piece], deque[Piece]]:
-        """What is asked about the netblocks of a call, and what is not."""
-        troubled = self._concerned(call)
-        here, others = deque[Piece](), deque[Piece]()
-        for piece in self._waiting:
-            (here if any(piece.concerns(target) for target in troubled) else others).append(piece)
-        return here, others
-
-    def take(self) -> Piece | None:
-        while self._waiting:
-            call, left = cutting.first_call(self._waiting.popleft(), self._traits)
-            self._calls -= 1
-            if left is not None:
-                self._waiting.appendleft(left)
-            if self._is_affordable(call):
-                return call
-        return None
-
-    def _is_affordable(self, call: Piece) -> bool:
-        """Whether a netblock that wants this may still have a call; counts it for all that do."""
-        wanting = [target.netblock for target in self._concerned(call)]
-        dear = [netblock for netblock in wanting if self._cost[netblock] >= self._traits.max_calls]
-        self.dear.update(dear)
-        if len(dear) == len(wanting):
-            return False
-        self._cost.update(wanting)
-        return True
-
-
-def in_turn(planned: Plan, traits: Traits) -> Iterator[Piece]:
-    """The calls of a plan in the order in which one poll makes them, and no more than it may make for each netblock."""
-    queue = _Queue(planned, traits)
-    while (call := queue.take()) is not None:
-        yield call
 
 
 class _Pages:
@@ -203,7 +123,7 @@ class Asking:
         self._continuing = continuing
         self._called = False
         self._pages = _Pages()
-        self._queue = _Queue(planned, self._traits)
+        self._queue = Turns(planned, self._traits)
         whole = replace(planned, targets=planned.targets + kept.targets, pending=planned.pending + kept.pending)
         self._waiting = Outstanding(whole, self._traits)
         self._calling: Calling[Piece] = Calling(

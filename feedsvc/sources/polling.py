@@ -19,11 +19,12 @@ from feedsvc.http import Client, HttpError, Request
 from feedsvc.model import Batch, Cursor, End, Learnt, Outcome
 from feedsvc.names import Netblock
 from feedsvc.sources import plan
-from feedsvc.sources.asking import Asking, in_turn
+from feedsvc.sources.asking import Asking
 from feedsvc.sources.fronts import SCOPE as FRONT
 from feedsvc.sources.fronts import Fronts
 from feedsvc.sources.plan import Plan, Target
 from feedsvc.sources.port import Budget, Poll, Provider, Question, Telling
+from feedsvc.sources.turns import in_turn
 
 BUSY = timedelta(minutes=1)
 """Who finds every connection of its key in use tries again after it."""
