@@ -7,7 +7,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from feedsvc import names
@@ -95,6 +95,7 @@ def test_no_text_that_has_a_secret_in_it_is_kept(secret: str, before: str, behin
 
 @given(secret=st.from_regex(r"[!-~]{8,40}", fullmatch=True))
 def test_a_name_that_a_secret_was_taken_for_is_not_kept(secret: str) -> None:
+    assume(not secret.endswith("\\"))  # which would take the dot behind it for a part of the secret
     try:
         name = names.parse_name(f"{secret}.example.net")
     except NameRefused:
