@@ -223,9 +223,8 @@ def published_long_ago(site: Site, server: CofServer, address: str) -> None:
 
 def test_a_poll_that_took_days_proves_nothing_of_what_was_seen_since_it_began(site: Site, server: CofServer) -> None:
     published_long_ago(site, server, "198.51.100.0")
-    with parts_at(site, LONG_AGO + 46 * DAY) as parts:
-        with pytest.raises(Killed):
-            pipeline.polling.poll(dataclasses.replace(parts, progress=killed), parts.sources[0])
+    with parts_at(site, LONG_AGO + 46 * DAY) as parts, pytest.raises(Killed):
+        pipeline.polling.poll(dataclasses.replace(parts, progress=killed), parts.sources[0])
     with parts_at(site, LONG_AGO + 48 * DAY) as parts:
         polled = pipeline.polling.poll(parts, parts.sources[0], Turn(LONG_AGO + 48 * DAY, continuing=True))
     assert server.asked == ["198.51.100.0", "198.51.100.1"]
