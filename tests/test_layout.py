@@ -50,6 +50,17 @@ def test_the_tour_of_the_package_names_every_room() -> None:
     assert {room for room in rooms if not room.startswith("__")} <= set(re.findall(r"`(\w+)`", feedsvc.__doc__ or ""))
 
 
+POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,]*\})\+[^+]")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_pattern_repeats_a_group_possessively(path: Path) -> None:
+    """Python before 3.11.5 matches those wrongly (gh-106052), and Debian 12 has 3.11.2; `(?>(?:…)*)` says the same."""
+    literals = [one.value for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Constant)]
+    patterns = [one if isinstance(one, str) else one.decode("latin-1") for one in literals if isinstance(one, str | bytes)]
+    assert not [pattern for pattern in patterns if "(?" in pattern and POSSESSIVE_GROUP.search(pattern + " ")]
+
+
 # -- words that stand nowhere ------------------------------------------------------------------------------------------
 
 # Put together from parts, so that this file does not contain what it looks for.

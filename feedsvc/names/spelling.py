@@ -20,7 +20,7 @@ MAX_WIRE = 255  # octets with length bytes and root, RFC 1035 §2.3.4
 MAX_TEXT = 253  # the same, written without escapes and without the final dot
 _MAX_SPELLING = 4 * MAX_WIRE + 8  # every octet escaped as \DDD, dots between
 
-_CANONICAL = re.compile(r"[a-z0-9_-]{1,63}+(?:\.[a-z0-9_-]{1,63}+)*+")
+_CANONICAL = re.compile(r"[a-z0-9_-]{1,63}+(?>(?:\.[a-z0-9_-]{1,63}+)*)")
 # Letters are spelt out: under re.IGNORECASE the KELVIN SIGN would pass for a k.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _RUN = re.compile(r"(?:\\.?|[^.\\])*", re.DOTALL)  # up to a dot that no backslash stands before

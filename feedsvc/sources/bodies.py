@@ -29,8 +29,8 @@ LONGEST = 1024 * 1024
 _DIGITS = 18  # of a number; more is none that counts or dates anything
 _ROW, _MEMBER = 16, 24  # bytes that rows and members have at least, on the average; decoding makes 80 and 200 of each
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_FLAT = rb"[\[{](?:[^\[\]{}\"]++|" + _STRING + rb")*+[\]}]"  # a row is one token, whatever its names look like
+_STRING = rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
+_FLAT = rb"[\[{](?>(?:[^\[\]{}\"]++|" + _STRING + rb")*)[\]}]"  # a row is one token, whatever its names look like
 _ARRAY, _OBJECT, _OPENING = re.compile(rb"\s*\["), re.compile(rb"\s*\{"), re.compile(rb"\s*.")
 _COMMA = ord(",")
 _TOKEN = re.compile(rb"%b|%b|[\[\]{},]" % (_FLAT, _STRING), re.DOTALL)

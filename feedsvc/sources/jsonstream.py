@@ -28,14 +28,14 @@ HOLDERS = ("hits", "results", "events", "logEvents")
 
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\[[\s\[]*+\{")
 _FLAT = rb'[^"{}\[\]]++'
-_STRING = rb'"(?:[^"\\\n]++|\\.)*+"'
+_STRING = rb'"(?>(?:[^"\\\n]++|\\.)*)"'
 # What may stand between elements, between arrays, and behind them: other keys of an object around them have plain values.
 _KEY = rb'"\w{1,64}+"\s*+:\s*+(?:(?=[\[{])|(?:%b|[\w.+-]++)(?=[\s,\]}]))' % _STRING
-_GAP = re.compile(rb"(?:[\s,\[\]}\xef\xbb\xbf]++|%b)*+" % _KEY, re.DOTALL)
-_STEP = re.compile(rb"(?:%b|%b)*+[{}\[\]]" % (_FLAT, _STRING), re.DOTALL)
+_GAP = re.compile(rb"(?>(?:[\s,\[\]}\xef\xbb\xbf]++|%b)*)" % _KEY, re.DOTALL)
+_STEP = re.compile(rb"(?>(?:%b|%b)*)[{}\[\]]" % (_FLAT, _STRING), re.DOTALL)
 # JSON knows no line end within a string: where there is one, a quote is missing.
-_BROKEN = re.compile(rb'(?:%b|%b)*+"(?:[^"\\\n]++|\\.)*+\n' % (_FLAT, _STRING), re.DOTALL)
-_RUBBISH = re.compile(rb'(?:[^{\n"]++|%b)*+(?:(?=[{\n])|"(?:[^"\\\n]++|\\.)*+(?=\n))' % _STRING, re.DOTALL)
+_BROKEN = re.compile(rb'(?>(?:%b|%b)*)"(?>(?:[^"\\\n]++|\\.)*)\n' % (_FLAT, _STRING), re.DOTALL)
+_RUBBISH = re.compile(rb'(?>(?:[^{\n"]++|%b)*)(?:(?=[{\n])|"(?>(?:[^"\\\n]++|\\.)*)(?=\n))' % _STRING, re.DOTALL)
 _BORDER = re.compile(rb"\}\s*+,?\s*+(?=\{)")
 _OVERLAP = 64  # bytes: no border is as long, but for one that is laid out in a strange way
 _OPENING = b"{["
@@ -44,7 +44,7 @@ _OPENING = b"{["
 def _nested(depth: int) -> bytes:
     """A pattern for an object or a list with so many levels in it: most elements are one step of it."""
     inside = rb"|" + _nested(depth - 1) if depth else b""
-    return rb"[{\[](?:%b|%b%b)*+[}\]]" % (_FLAT, _STRING, inside)
+    return rb"[{\[](?>(?:%b|%b%b)*)[}\]]" % (_FLAT, _STRING, inside)
 
 
 _WHOLE = re.compile(_nested(6), re.DOTALL)

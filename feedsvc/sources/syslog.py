@@ -8,7 +8,7 @@ Times are read by `feedsvc.sources.stamps`, whatever is around them.
 
 from __future__ import annotations
 
-STRUCTURED = rb'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*+")*+\])++)'
+STRUCTURED = rb'(?:-|(?>(?:\[(?>(?:[^\]"\\]|\\.|"(?>(?:[^"\\]|\\.)*)")*)\])+))'
 """Structured data (RFC 5424 §6.3), or that there is none. What stands between quotes in it is no text of the program."""
 
 HEADER = (

@@ -52,7 +52,7 @@ _RESPONDED = re.compile(
     rb"(?: \([^ ]*\))?:? (?:view [^:]+: )?(?:[A-Z]{2,8}: )?"
     rb"query: (?P<name>[^ ]+) (?P<class>[^ ]+) (?P<type>[^ ]+) response: [A-Z0-9]{1,16}(?: [+-][A-Za-z]*)?(?: |$)"
 )
-_RECORD = re.compile(rb' *+((?:[^;"\\]++|"(?:[^"\\]++|\\.)*+"|\\.)*+);')
+_RECORD = re.compile(rb' *+((?>(?:[^;"\\]++|"(?>(?:[^"\\]++|\\.)*)"|\\.)*));')
 _CEF = re.compile(rb"CEF:[0-9]+\|Infoblox\|NIOS\|")
 _CEF_CLIENT = re.compile(b" src=(" + spellings.ADDRESS + b") spt=([0-9]{1,5}) ")
 _CEF_QUESTION = re.compile(rb" rewrite ([^ ]+) \[([A-Z0-9-]{1,16})\] via ")

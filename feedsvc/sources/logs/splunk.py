@@ -47,11 +47,11 @@ _WRAPPERS = ("splunk",)  # what may not stand in an event again
 
 # A line that begins with a brace is JSON, which has no line ends within; else line ends between quotes belong to the row
 # (RFC 4180). A line whose quotes are not in order is a row for itself, so that a lost one costs no more than its own row.
-_QUOTED = r'"[^"]*+(?:""[^"]*+)*+'
+_QUOTED = r'"[^"]*+(?>(?:""[^"]*+)*)'
 _CELL = rf'(?:{_QUOTED}"|[^",\n]*+)'
 # What a row may still become when more of it is there: its last cell is not closed yet, or its line end is not there.
-_UNFINISHED = rf'(?:{_CELL},)*+(?:{_QUOTED}(?:"\r?+)?+|[^",\n]*+)\Z'
-_ROW = re.compile(rf"((?=\{{)[^\n]*+|(?:{_CELL},)*+{_CELL}\r?+|(?!{_UNFINISHED})[^\n]*+)\n")
+_UNFINISHED = rf'(?>(?:{_CELL},)*)(?:{_QUOTED}(?>(?:"\r?+)?)|[^",\n]*+)\Z'
+_ROW = re.compile(rf"((?=\{{)[^\n]*+|(?>(?:{_CELL},)*){_CELL}\r?+|(?!{_UNFINISHED})[^\n]*+)\n")
 _COLUMN = re.compile(r"[A-Za-z0-9_.:{}\- ]*")
 _UTC_NAME = re.compile(r" ?(?:UTC|GMT)\Z")
 _NO_ROW = "no result of a search"

@@ -32,7 +32,7 @@ from feedsvc.sources.port import BadLine, LogFormat, LogRecord
 from feedsvc.sources.readings import SAMPLE, Unreadable, address_of
 from feedsvc.sources.traces import PRESENTATION, Traces, text_traces
 
-_CELL = rb'"((?:[^"]|"")*+)" ?+'
+_CELL = rb'"((?>(?:[^"]|"")*))" ?+'
 _LINE = re.compile(
     rb'"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})" ?+, ?+'
     + (_CELL + rb", ?+") * 5
