@@ -26,7 +26,7 @@ from feedsvc.sources.winevents import text_of
 DateOrder = Literal["mdy", "dmy"]
 Row = Mapping[str, Any]
 
-ROWS = re.compile(r'(\{[^\n]*+|(?!\{)(?>(?:[^"\n]++|"[^"]*+")*))\n')
+ROWS = re.compile(r'(\{[^\n]*+|(?!\{)[^"\n]*+(?>(?:"[^"]*+"[^"\n]*+)*))\n')
 """Frames: a JSON object, which is a line, or a row of CSV, whose quoted cells may hold line ends."""
 
 _LISTS = ("records", "results", "Results")

@@ -31,8 +31,8 @@ Writer = Literal["sysmon", "dnsserver", ""]
 
 EVENTS = re.compile(
     r"\s*+("
-    r"<Event[\s>][^<]*+(?>(?:<(?!/?Event[\s>])[^<]*+)*)(?:</Event\s*>|(?=<Event[\s>]))"
-    r"|(?!<Event[\s>])(?>(?:[^<\n]++|<(?!Event[\s>]))+)(?=\n|<Event[\s>])"
+    r"<Event[\s>](?s:.)*?(?:</Event\s*>|(?=<Event[\s>]))"
+    r"|(?!<Event[\s>])[^\n]+?(?=\n|<Event[\s>])"
     r")"
 )
 """Frames of XML: an event, whole or up to where the next one begins, or what stands between events, line by line."""
