@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from feedsvc.clock import Clock, utc_now
@@ -41,6 +42,32 @@ _STAMP = re.compile(
     rb"(?(weekday)(?P<last> [0-9]{4}(?![^ \]]))?)"
     rb"|(?:\A|(?<=>))\[?(?P<epoch>[0-9]{9,11}(?:\.[0-9]{1,9})?)\]?(?= |\Z))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class YearOptions:
+    """Settings.
+
+    Attributes:
+        year: of the first line, for logs without a year that are older than one; 0 has it found out.
+    """
+
+    year: int = 0
+
+
+class Undated:
+    """What log formats have in common whose times may say neither zone nor year.
+
+    Args:
+        zone: of times that say none.
+        year: see `YearOptions`.
+        now: asked for the moment of reading, where times have no year.
+    """
+
+    def __init__(self, zone: tzinfo, year: int, now: Clock = utc_now) -> None:
+        self._zone = zone
+        self._year = year
+        self._now = now
 
 
 def check_year(year: int) -> None:

@@ -39,10 +39,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from feedsvc.clock import Clock, utc_now
 from feedsvc.names import Netblock
 from feedsvc.sources import heads, named, spellings, stamps
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
@@ -54,15 +52,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _QUERY, _OTHER = 0, 1  # ranks: see `Ranking`
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings.
-
-    Attributes:
-        year: of the first line, for logs behind syslog that are older than a year; 0 has it found out.
-    """
-
-    year: int = 0
+Options = stamps.YearOptions
 
 
 def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
@@ -71,19 +61,8 @@ def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
     return Bind(zone, options.year)
 
 
-class Bind:
-    """BIND's query log: see the module's manual page.
-
-    Args:
-        zone: of times that say none.
-        year: see `Options`.
-        now: asked for the moment of reading, where times have no year.
-    """
-
-    def __init__(self, zone: tzinfo, year: int, now: Clock = utc_now) -> None:
-        self._zone = zone
-        self._year = year
-        self._now = now
+class Bind(stamps.Undated):
+    """BIND's query log: see the module's manual page."""
 
     def parser(self, state: str = "") -> BindParser:
         """See `LogFormat`."""

@@ -36,13 +36,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Literal
 
 import msgspec
 
-from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import SourceError
 from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
@@ -74,15 +72,7 @@ class _State(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     last: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings.
-
-    Attributes:
-        year: of the first line, for logs that are older than a year; 0 has it found out.
-    """
-
-    year: int = 0
+Options = stamps.YearOptions
 
 
 def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
@@ -91,19 +81,8 @@ def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
     return Dnsmasq(zone, options.year)
 
 
-class Dnsmasq:
-    """dnsmasq's log: see the module's manual page.
-
-    Args:
-        zone: of times that say none.
-        year: see `Options`.
-        now: asked for the moment of reading, where times have no year.
-    """
-
-    def __init__(self, zone: tzinfo, year: int, now: Clock = utc_now) -> None:
-        self._zone = zone
-        self._year = year
-        self._now = now
+class Dnsmasq(stamps.Undated):
+    """dnsmasq's log: see the module's manual page."""
 
     def parser(self, state: str = "") -> DnsmasqParser:
         """See `LogFormat`."""

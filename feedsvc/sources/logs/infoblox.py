@@ -28,14 +28,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 import msgspec
 
 from feedsvc import names
-from feedsvc.clock import Clock, utc_now
 from feedsvc.errors import NameRefused, SourceError
 from feedsvc.names import Netblock
 from feedsvc.sources import heads, named, spellings, stamps
@@ -98,15 +96,7 @@ class _State(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     held: dict[str, _Held] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings.
-
-    Attributes:
-        year: of the first line, for logs that are older than a year; 0 has it found out.
-    """
-
-    year: int = 0
+Options = stamps.YearOptions
 
 
 def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
@@ -115,19 +105,8 @@ def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
     return Infoblox(zone, options.year)
 
 
-class Infoblox:
-    """Infoblox's log: see the module's manual page.
-
-    Args:
-        zone: of times that say none.
-        year: see `Options`.
-        now: asked for the moment of reading, where times have no year.
-    """
-
-    def __init__(self, zone: tzinfo, year: int, now: Clock = utc_now) -> None:
-        self._zone = zone
-        self._year = year
-        self._now = now
+class Infoblox(stamps.Undated):
+    """Infoblox's log: see the module's manual page."""
 
     def parser(self, state: str = "") -> InfobloxParser:
         """See `LogFormat`."""

@@ -34,11 +34,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
-from feedsvc.clock import Clock, utc_now
 from feedsvc.names import Netblock
 from feedsvc.sources import heads, spellings, stamps, syslog
 from feedsvc.sources.port import BadLine, LogFormat, LogRecord
@@ -57,15 +55,7 @@ _QUERY, _REPLY, _ACTION = 0, 1, 2  # ranks: see `Ranking`
 _RANKS = {b"query": _QUERY, b"reply": _REPLY}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings.
-
-    Attributes:
-        year: of the first line, for logs without a year that are older than one; 0 has it found out.
-    """
-
-    year: int = 0
+Options = stamps.YearOptions
 
 
 def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
@@ -74,19 +64,8 @@ def build(options: Options, zone: tzinfo = UTC) -> LogFormat:
     return Unbound(zone, options.year)
 
 
-class Unbound:
-    """Unbound's log: see the module's manual page.
-
-    Args:
-        zone: of times that say none.
-        year: see `Options`.
-        now: asked for the moment of reading, where times have no year.
-    """
-
-    def __init__(self, zone: tzinfo, year: int, now: Clock = utc_now) -> None:
-        self._zone = zone
-        self._year = year
-        self._now = now
+class Unbound(stamps.Undated):
+    """Unbound's log: see the module's manual page."""
 
     def parser(self, state: str = "") -> UnboundParser:
         """See `LogFormat`."""
